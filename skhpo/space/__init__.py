@@ -1,0 +1,16 @@
+"""What to search: parameters, their ranges, and the conditions between them."""
+
+from skhpo.space._defaults import default_params
+from skhpo.space._dimensions import Categorical, Integer, Ordinal, Real
+from skhpo.space._names import check_names
+from skhpo.space._space import Space
+
+__all__ = [
+    "Categorical",
+    "Integer",
+    "Ordinal",
+    "Real",
+    "Space",
+    "check_names",
+    "default_params",
+]
