@@ -1,0 +1,172 @@
+"""The only door to scikit-learn's private names: what, why, and since when.
+
+Everything else in skhpo uses scikit-learn's public API. When a new scikit-learn release
+breaks something, this is the file to look at. (joblib's private names live in
+``evaluation/_dispatch.py``.)
+
+Inherited private methods of ``BaseSearchCV`` that ``search/_base.py`` calls, with the
+same signatures from 1.6 to 1.9: ``_get_scorers``, ``_get_routed_params_for_fit``,
+``_check_refit_for_multimetric``, ``_select_best_index``, ``_validate_params``.
+"""
+
+import warnings
+
+from sklearn.base import _fit_context  # validation + callback teardown; 1.3
+from sklearn.metrics._scorer import _MultimetricScorer  # what _get_scorers builds; 0.24
+from sklearn.model_selection._search import (
+    BaseSearchCV,  # the base class of all searches; no public import path; 0.18
+    _yield_masked_array_for_each_param,  # dtype rules of the param_* columns; 1.6
+)
+from sklearn.model_selection._validation import (
+    _warn_or_raise_about_fit_failures,  # groups equal tracebacks; 1.1
+)
+from sklearn.utils._param_validation import (
+    Interval,  # declared constraints of constructor parameters; 1.2
+    StrOptions,
+)
+from sklearn.utils.metaestimators import _safe_split  # precomputed kernels; 0.18
+from sklearn.utils.validation import _check_method_params  # rows of fit params; 0.22
+
+try:  # scikit-learn >= 1.9
+    from sklearn.callback import AutoPropagatedCallback  # noqa: F401
+
+    HAS_CALLBACKS = True
+except ImportError:
+    HAS_CALLBACKS = False
+
+__all__ = [
+    "BaseSearchCV",
+    "HAS_CALLBACKS",
+    "FoldContexts",
+    "Interval",
+    "StrOptions",
+    "check_method_params",
+    "fit_context",
+    "is_multimetric_scorer",
+    "masked_param_columns",
+    "safe_split",
+    "scorer_dict",
+    "scorer_names",
+    "warn_or_raise_about_fit_failures",
+    "warning_filters",
+]
+
+fit_context = _fit_context
+safe_split = _safe_split
+check_method_params = _check_method_params
+masked_param_columns = _yield_masked_array_for_each_param
+
+
+def is_multimetric_scorer(scorer):
+    """Return whether ``scorer`` computes several named metrics at once."""
+    return isinstance(scorer, _MultimetricScorer)
+
+
+def scorer_names(scorer):
+    """Return the metric names of a multi-metric scorer, in the user's order."""
+    return list(scorer._scorers)
+
+
+def scorer_dict(scorer):
+    """Return a multi-metric scorer's single scorers by name."""
+    return scorer._scorers
+
+
+def warn_or_raise_about_fit_failures(errors, error_score):
+    """Warn (or raise, if all failed) as scikit-learn does.
+
+    ``errors`` holds one traceback text or None per fit.
+    """
+    _warn_or_raise_about_fit_failures([{"fit_error": e} for e in errors], error_score)
+
+
+def warning_filters():
+    """Return the list of active warning filters; changing it changes them.
+
+    From Python 3.14 they live in a context variable on free-threaded builds, behind a
+    private accessor; scikit-learn reads them in the same way.
+    """
+    get = getattr(warnings, "_get_filters", None)
+    return get() if get is not None else warnings.filters
+
+
+class FoldContexts:
+    """scikit-learn's fit callbacks (>= 1.9) for one search; does nothing without any.
+
+    The tree of tasks is scikit-learn's own: "fit" holds "search" and
+    "refit-with-best-params"; "search" holds one "candidate-split-evaluation" per fold.
+
+    The end of a fold is reported in the parent on every backend, so that callbacks hear
+    of it also when the fit ran in another process (scikit-learn's own searches report
+    in the worker, where a plain callback's record is lost). The beginning is reported
+    in the parent too when the fit runs in another process; within this process the fold
+    task does it, and hands auto-propagated callbacks on to the estimator that it fits.
+
+    Parameters
+    ----------
+    search : estimator
+        The search; callbacks were registered on it with ``set_callbacks``.
+    X, y : array-like
+        What ``fit`` received.
+    metadata : dict or None
+        ``{"sample_weight": ...}`` when weights were given.
+    """
+
+    def __init__(self, search, X, y, metadata):
+        self._search = search
+        self._data = dict(X=X, y=y, metadata=metadata)
+        self.active = HAS_CALLBACKS and bool(getattr(search, "_skl_callbacks", None))
+        self.stop_requested = False
+        if self.active:
+            n_tasks = 1 + (search.refit is not False)
+            self._root = search._init_callback_context(max_subtasks=n_tasks)
+            self._root.call_on_fit_task_begin(estimator=search, **self._data)
+
+    def begin_search(self, max_folds, fold_data):
+        """Open the level of the folds.
+
+        ``max_folds=None`` = not known in advance. ``fold_data(fold)`` returns a dict of
+        what callbacks may ask for, with callables where it costs something.
+        """
+        if self.active:
+            self._fold_data = fold_data
+            self._level = self._root.subcontext(
+                task_name="search", max_subtasks=max_folds, sequential_subtasks=False
+            ).call_on_fit_task_begin(estimator=self._search)
+
+    def begin_fold(self, task_id, fold, in_this_process):
+        """Return what the fold task needs to report its beginning, and the context."""
+        context = self._level.subcontext(
+            task_name="candidate-split-evaluation", task_id=task_id
+        )
+        if in_this_process:
+            return (self._search, context), context
+        context.call_on_fit_task_begin(estimator=self._search, **self._fold_data(fold))
+        return None, context
+
+    def end_fold(self, context, fold):
+        """Report a finished fold."""
+        data = self._fold_data(fold)
+        stop = context.call_on_fit_task_end(estimator=self._search, **data)
+        self.stop_requested = self.stop_requested or bool(stop)
+
+    def end_search(self):
+        """Close the level of the folds."""
+        if self.active:
+            self._level.call_on_fit_task_end(estimator=self._search)
+
+    def refit(self, estimator, fit):
+        """Call ``fit()``, which fits the best estimator, as the task of that name."""
+        if not self.active:
+            fit()
+            return
+        context = self._root.subcontext(task_name="refit-with-best-params")
+        with context.propagate_callback_context(estimator):
+            context.call_on_fit_task_begin(estimator=self._search, **self._data)
+            fit()
+        context.call_on_fit_task_end(estimator=self._search, **self._data)
+
+    def end(self):
+        """Report the end of the whole fit."""
+        if self.active:
+            self._root.call_on_fit_task_end(estimator=self._search, **self._data)

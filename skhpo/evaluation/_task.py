@@ -1,0 +1,257 @@
+"""The unit of work: fit one setting on one fold, score it, time it, catch what it raises.
+
+Runs in a worker, so everything here is a module-level function of plain values. What is
+the same for all fits of a search travels once, as a :class:`Payload`.
+"""
+
+import time
+import warnings
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from numbers import Number
+from traceback import format_exc
+from typing import Any
+
+from joblib.logger import short_format_time
+from sklearn import config_context
+from sklearn.base import clone
+
+from skhpo._sklearn import (
+    check_method_params,
+    is_multimetric_scorer,
+    safe_split,
+    warning_filters,
+)
+from skhpo._types import FoldOutcome
+
+#: What a fit may raise without ending the search. ``SystemExit`` is a failed candidate
+#: too; ``KeyboardInterrupt`` passes.
+CAUGHT = (Exception, SystemExit)
+
+
+@dataclass(frozen=True, eq=False)
+class Payload:
+    """What all fits of one search share.
+
+    ``splits`` were made once per ``fit`` and are frozen: every candidate gets the same
+    folds, also from an unseeded splitter or a one-shot generator.
+    """
+
+    estimator: Any
+    X: Any
+    y: Any
+    splits: list  # (train, test) row numbers of each fold
+    scorer: Any
+    fit_params: dict = field(default_factory=dict)
+    score_params: dict = field(default_factory=dict)
+    return_train_score: bool = False
+    error_score: Any = float("nan")
+    verbose: int = 0
+    n_candidates: int | None = None
+    sklearn_config: dict = field(default_factory=dict)
+    warning_filters: list = field(default_factory=list)
+
+    @property
+    def n_splits(self):
+        """Number of folds."""
+        return len(self.splits)
+
+
+def run_folds(payload, trial, params, folds, contexts=None):
+    """Evaluate one setting on some folds, in order; return their outcomes."""
+    contexts = contexts or {}
+    return [
+        fit_fold(payload, trial, params, fold, contexts.get(fold)) for fold in folds
+    ]
+
+
+def fit_fold(payload, trial, params, fold, context=None):
+    """Fit ``params`` on the training rows of ``fold`` and score the held-out rows."""
+    start = time.perf_counter()
+    _print_start(payload, trial, params, fold)
+    estimator, outcome = clone(payload.estimator), dict(trial=trial, fold=fold)
+    try:
+        if params:  # cloned: a value may be an estimator, and is fitted in place
+            estimator.set_params(**clone(params, safe=False))
+    except CAUGHT:
+        return _failed(payload, outcome, params, start, "fit")
+    train, test = payload.splits[fold]
+    data_train = safe_split(estimator, payload.X, payload.y, train)
+    data_test = safe_split(estimator, payload.X, payload.y, test, train)
+    try:
+        _fit(payload, estimator, data_train, train, context)
+    except CAUGHT:
+        return _failed(payload, outcome, params, start, "fit")
+    outcome["fit_time"] = time.perf_counter() - start
+    scores, error = _score(payload, estimator, data_test, test)
+    outcome["score_time"] = time.perf_counter() - start - outcome["fit_time"]
+    train_scores = None
+    if payload.return_train_score:
+        train_scores, train_error = _score(payload, estimator, data_train, train)
+        error = error or train_error
+    _print_end(payload, outcome, params, scores, train_scores)
+    return FoldOutcome(
+        **outcome,
+        test_scores=scores,
+        train_scores=train_scores,
+        error=error,
+        stage="score" if error else None,
+        task_time=time.perf_counter() - start,
+    )
+
+
+def _fit(payload, estimator, data, rows, context):
+    X, y = data
+    fit_params = check_method_params(payload.X, params=payload.fit_params, indices=rows)
+    args = (X,) if y is None else (X, y)
+    with _fit_callbacks(context, estimator, X, y, fit_params):
+        estimator.fit(*args, **fit_params)
+
+
+def _fit_callbacks(context, estimator, X, y, fit_params):
+    """Hand scikit-learn's callbacks on to the estimator, where there are any."""
+    if context is None:
+        return nullcontext()
+    return _propagated(context, estimator, X, y, fit_metadata(fit_params))
+
+
+@contextmanager
+def _propagated(context, estimator, X, y, metadata):
+    search, fold_context = context
+    with fold_context.propagate_callback_context(estimator):
+        fold_context.call_on_fit_task_begin(
+            estimator=search, X=X, y=y, metadata=metadata
+        )
+        yield
+
+
+def fit_metadata(fit_params):
+    """Return what scikit-learn's callbacks are told about the fit parameters."""
+    weight = fit_params.get("sample_weight")
+    return None if weight is None else {"sample_weight": weight}
+
+
+def _failed(payload, outcome, params, start, stage):
+    """Record the exception being handled, or pass it on with error_score='raise'."""
+    if payload.error_score == "raise":
+        raise
+    error, seconds = format_exc(), time.perf_counter() - start
+    outcome.update(fit_time=seconds, score_time=0.0)
+    _print_end(payload, outcome, params, None, None)
+    return FoldOutcome(
+        **outcome,
+        test_scores=None,
+        train_scores=None,
+        error=error,
+        stage=stage,
+        task_time=seconds,
+    )
+
+
+def _score(payload, estimator, data, rows):
+    """Return the scores (number, or dict by metric) and the text of what went wrong.
+
+    A metric that could not be computed is nan.
+    """
+    X, y = data
+    score_params = check_method_params(
+        payload.X, params=payload.score_params, indices=rows
+    )
+    args = (X,) if y is None else (X, y)
+    try:
+        scores = payload.scorer(estimator, *args, **score_params)
+    except CAUGHT:
+        if payload.error_score == "raise":
+            raise
+        return None, format_exc()
+    if not isinstance(scores, dict):
+        return _number(scores, payload.scorer), None
+    errors = None
+    if is_multimetric_scorer(payload.scorer):  # hands back the texts of what it caught
+        failed = {k: v for k, v in scores.items() if isinstance(v, str)}
+        errors = "\n".join(failed.values()) or None
+        scores = {**scores, **dict.fromkeys(failed, float("nan"))}
+    return {name: _number(value, name) for name, value in scores.items()}, errors
+
+
+def _number(score, scorer):
+    """Return ``score`` as a number, or say who returned something else."""
+    if hasattr(score, "item"):
+        try:
+            score = score.item()  # numpy scalars, memory-mapped ones too
+        except ValueError:
+            pass
+    if not isinstance(score, Number):
+        raise ValueError(
+            f"scoring must return a number, got {score} ({type(score)}) instead. "
+            f"(scorer={scorer})"
+        )
+    return score
+
+
+# ---- what `verbose` prints, in scikit-learn's words
+
+
+def _progress(payload, trial, fold):
+    text = f" {fold + 1}/{payload.n_splits}" if payload.verbose > 2 else ""
+    if payload.verbose > 9:
+        total = "?" if payload.n_candidates is None else payload.n_candidates
+        text += f"; {trial + 1}/{total}"
+    return text
+
+
+def _params_text(params):
+    return ", ".join(f"{name}={params[name]}" for name in sorted(params))
+
+
+def _print_start(payload, trial, params, fold):
+    if payload.verbose > 9:
+        message = f"[CV{_progress(payload, trial, fold)}] START {_params_text(params)}"
+        print(f"{message}{(80 - len(message)) * '.'}")
+
+
+def _print_end(payload, outcome, params, scores, train_scores):
+    if payload.verbose <= 1:
+        return
+    text = _params_text(params)
+    text += ";" if text else ""
+    if payload.verbose > 2:
+        text += _scores_text(payload, scores, train_scores)
+    seconds = outcome["fit_time"] + outcome["score_time"]
+    text += f" total time={short_format_time(seconds)}"
+    head = f"[CV{_progress(payload, outcome['trial'], outcome['fold'])}] END "
+    print(head + "." * (80 - len(head) - len(text)) + text)
+
+
+def _scores_text(payload, scores, train_scores):
+    if not isinstance(scores, dict):
+        scores, train_scores = {None: scores}, {None: train_scores}
+    text = ""
+    for name in sorted(scores, key=str):
+        test = _value_text(payload, scores[name])
+        if payload.return_train_score:
+            train = _value_text(payload, (train_scores or {}).get(name))
+            test = f"train={train}, test={test}"
+        elif name is not None:
+            test = f"test={test}"
+        if name is not None:
+            text += f" {name}: ({test})"
+        else:
+            text += f", score={f'({test})' if payload.return_train_score else test}"
+    return text
+
+
+def _value_text(payload, value):
+    return f"{payload.error_score if value is None else value:.3f}"
+
+
+# ---- the worker's side of the warnings and scikit-learn's configuration
+
+
+@contextmanager
+def same_world(payload):
+    """Work in another process under the caller's configuration and warning filters."""
+    with config_context(**payload.sklearn_config), warnings.catch_warnings():
+        warnings.resetwarnings()
+        warning_filters().extend(payload.warning_filters)
+        yield

@@ -1,0 +1,30 @@
+"""First in, first out: every proposal is evaluated once, in full."""
+
+from skhpo._types import Job
+
+
+class Fifo:
+    """Turns proposals into jobs until the budget is used up.
+
+    Parameters
+    ----------
+    n_iter : int or None
+        Number of candidates; None = no limit but time, or the end of the space.
+    """
+
+    def __init__(self, n_iter):
+        self.n_left = float("inf") if n_iter is None else n_iter
+
+    def next_jobs(self, n, propose):
+        """Return up to ``n`` jobs; fewer = wait for results, or nothing is left."""
+        n = min(n, self.n_left)
+        proposals = propose(int(n)) if n > 0 else []
+        self.n_left -= len(proposals)
+        return [Job(p, origin=p.labels.get("origin", "ask")) for p in proposals]
+
+    def observe(self, trial):
+        """Learn that a trial was committed: nothing depends on it here."""
+
+    def may_continue(self):
+        """Return the trials whose models must be kept: none."""
+        return set()
