@@ -1,0 +1,23 @@
+"""Optimizers: ask them for points, tell them scores. They know a space, never a fit."""
+
+from skhpo.optimizers._base import BaseOptimizer
+from skhpo.optimizers._design import (
+    Chain,
+    FixedPoints,
+    GridDesign,
+    RandomDesign,
+    SobolDesign,
+    initial_design_size,
+)
+from skhpo.optimizers._gp import GaussianProcessOptimizer
+
+__all__ = [
+    "BaseOptimizer",
+    "Chain",
+    "FixedPoints",
+    "GaussianProcessOptimizer",
+    "GridDesign",
+    "RandomDesign",
+    "SobolDesign",
+    "initial_design_size",
+]

@@ -1,0 +1,271 @@
+"""Designs: optimizers that do not look at scores.
+
+Random points by the space's own law, scrambled Sobol points, the full grid, points the
+user gave; and :class:`Chain`, which asks designs first and a model afterwards.
+
+References
+----------
+.. [1] Sobol (1967), On the distribution of points in a cube and the approximate
+   evaluation of integrals.
+.. [2] Owen (1998), Scrambling Sobol' and Niederreiter-Xing points.
+"""
+
+from abc import abstractmethod
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from scipy.stats import qmc
+
+from skhpo._types import Optimizer, Proposal, Result
+from skhpo.optimizers._base import BaseOptimizer, Points, Unseen
+from skhpo.space import Space
+
+_BLOCK = 64  # points drawn at a time
+_PATIENCE = 512  # seen points in a row before a finite space is enumerated
+_MAX_ENUMERATED = 200_000
+_POINTS_PER_BRANCH = 2  # in turns, before Sobol's own proportions rule
+
+
+class StreamDesign(BaseOptimizer):
+    """Takes the unseen points from a stream drawn in blocks.
+
+    Where the stream brings nothing new any more and the space is finite, what is left
+    of the space follows in random order.
+    """
+
+    def __init__(self, space: Space, *, rng: np.random.Generator):
+        super().__init__(space, rng=rng)
+        self._stream: deque[Points] = deque()
+        self._rest: deque[Points] | None = None
+
+    @abstractmethod
+    def _draw(self) -> Points:
+        """The next (k, d) points of the stream, seen ones and infeasible ones too."""
+
+    def _accepts(self, point: Points) -> bool:
+        """Whether a point of the stream is wanted."""
+        return True
+
+    def next_point(self, unseen: Unseen) -> Points | None:
+        """The next unseen point; None = the space is exhausted."""
+        if self._rest is None:
+            for _ in range(_PATIENCE):
+                point = self._pop()
+                if point in unseen and self._accepts(point):
+                    return point
+            self._rest = self._unseen_rest(unseen)
+        while self._rest:
+            point = self._rest.popleft()
+            if point in unseen:
+                return point
+        return None
+
+    def _suggest(self, unseen: Unseen) -> Proposal | None:
+        point = self.next_point(unseen)
+        return None if point is None else self._proposal(point)
+
+    def _pop(self) -> Points:
+        if not self._stream:
+            self._stream.extend(self._draw())
+        return self._stream.popleft()
+
+    def _unseen_rest(self, unseen: Unseen) -> deque[Points]:
+        """Every unseen point of a finite space, or fresh samples of an infinite one."""
+        size = self.space.size
+        if size is None or size > _MAX_ENUMERATED:
+            left = [p for p in self.space.sample(_PATIENCE, self.rng) if p in unseen]
+            return deque(left)
+        left = [point for point in self.space.grid() if point in unseen]
+        self.rng.shuffle(left)
+        return deque(left)
+
+
+class RandomDesign(StreamDesign):
+    """Random search: points drawn by the space's own law, none of them twice."""
+
+    def _draw(self) -> Points:
+        return self.space.sample(_BLOCK, self.rng)
+
+
+class SobolDesign(StreamDesign):
+    """Scrambled Sobol points: spread more evenly than random ones.
+
+    Parameters
+    ----------
+    space : Space
+        Where the points lie. Infeasible points are skipped. Where the space has
+        branches, they take turns until each has two points.
+    n_points : int, default=None
+        How many points to propose; None = as many as are asked for.
+    rng : numpy.random.Generator
+        Scrambles the sequence.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        n_points: int | None = None,
+        rng: np.random.Generator,
+    ):
+        super().__init__(space, rng=rng)
+        self.n_points = n_points
+        self._sobol = scrambled_sobol(space.n_dims, rng)
+        self._per_branch = np.zeros(space.n_branches, dtype=int)
+        self._n_refused = 0
+
+    def _suggest(self, unseen: Unseen) -> Proposal | None:
+        if self.n_points is not None and self._n_proposed >= self.n_points:
+            return None
+        return super()._suggest(unseen)
+
+    def _draw(self) -> Points:
+        return self.space.snap(self._sobol.random(_BLOCK))
+
+    def _accepts(self, point: Points) -> bool:
+        return self.space.is_feasible(point) and self._is_due(point)
+
+    def _is_due(self, point: Points) -> bool:
+        """Whether it is its branch's turn: branches take turns at the start."""
+        n_served = self._per_branch.min()
+        impatient = self._n_refused > 32 * len(self._per_branch)  # one is exhausted
+        if len(self._per_branch) == 1 or n_served >= _POINTS_PER_BRANCH or impatient:
+            return True
+        branch = self.space.branch_of(point)
+        is_due = bool(self._per_branch[branch] == n_served)
+        self._per_branch[branch] += is_due
+        self._n_refused += not is_due
+        return is_due
+
+
+class GridDesign(BaseOptimizer):
+    """Every point of a finite space, in ParameterGrid's order.
+
+    Parameters
+    ----------
+    space : Space
+        A finite one.
+    repeats : bool, default=False
+        Propose a value that the user listed twice twice, as GridSearchCV does; whoever
+        evaluates knows it already.
+    rng : numpy.random.Generator
+        Not used; every optimizer takes one.
+    """
+
+    def __init__(
+        self, space: Space, *, repeats: bool = False, rng: np.random.Generator
+    ):
+        super().__init__(space, rng=rng)
+        self.repeats = repeats
+        self._position = 0  # points of the grid already passed
+        self._iterator = None
+
+    def _suggest(self, unseen: Unseen) -> Proposal | None:
+        if self._iterator is None:
+            points = self.space.grid(self.repeats)
+            self._iterator = islice(points, self._position, None)
+        for point in self._iterator:
+            self._position += 1
+            if self.repeats or point in unseen:
+                return self._proposal(point)
+        return None
+
+    def __getstate__(self):
+        return {**self.__dict__, "_iterator": None}  # generators cannot be pickled
+
+
+class FixedPoints(BaseOptimizer):
+    """Points given beforehand: settings of the user, the estimator's own.
+
+    Parameters
+    ----------
+    space : Space
+        Where the points lie.
+    points : iterable of (point, params)
+        In the order of proposal; ``params`` are the exact values, or None.
+    rng : numpy.random.Generator
+        Not used; every optimizer takes one.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        points: Iterable[tuple[Points, Mapping[str, Any] | None]],
+        *,
+        rng: np.random.Generator,
+    ):
+        super().__init__(space, rng=rng)
+        self._queue = deque(points)
+
+    def _suggest(self, unseen: Unseen) -> Proposal | None:
+        while self._queue:
+            point, params = self._queue.popleft()
+            if point in unseen:
+                return self._proposal(point, params=params, origin="initial")
+        return None
+
+
+class Chain:
+    """Asks designs until they are exhausted, then the optimizer named ``then``.
+
+    Every part is told everything, and ids count through.
+
+    Parameters
+    ----------
+    designs : sequence of Optimizer
+        Asked in order; one that returns fewer points than asked for is exhausted.
+    then : Optimizer
+        Asked afterwards.
+    """
+
+    def __init__(self, designs: Sequence[Optimizer], *, then: Optimizer):
+        self.designs = list(designs)
+        self.then = then
+        self._n_proposed = 0
+
+    def ask(
+        self,
+        n: int,
+        *,
+        pending: Sequence[Proposal] = (),
+        near: Points | None = None,
+        resource: int | None = None,
+    ) -> list[Proposal]:
+        """At most ``n`` points, from the first part that still has some."""
+        parts = [*self.designs, self.then] if near is None else [self.then]
+        proposals: list[Proposal] = []
+        for part in parts:
+            in_flight = [*pending, *proposals]
+            missing = n - len(proposals)
+            if missing > 0:
+                more = part.ask(
+                    missing, pending=in_flight, near=near, resource=resource
+                )
+                proposals += [self._renumbered(proposal) for proposal in more]
+        return proposals
+
+    def tell(self, results: Sequence[Result]) -> None:
+        """Tell every part."""
+        for part in [*self.designs, self.then]:
+            part.tell(results)
+
+    def _renumbered(self, proposal: Proposal) -> Proposal:
+        self._n_proposed += 1
+        return replace(proposal, id=self._n_proposed - 1)
+
+
+def scrambled_sobol(n_dims: int, rng: np.random.Generator) -> qmc.Sobol:
+    """scipy's sequence; its generator argument was ``seed`` before scipy 1.15."""
+    try:
+        return qmc.Sobol(n_dims, scramble=True, rng=rng)
+    except TypeError:
+        return qmc.Sobol(n_dims, scramble=True, seed=rng)
+
+
+def initial_design_size(space: Space, n_iter: int) -> int:
+    """Points before the model: d + 1 within 6 to 10, a quarter of all at most."""
+    return min(max(6, min(space.n_dims + 1, 10)), max(1, n_iter // 4))

@@ -1,0 +1,155 @@
+"""Bayesian optimization with a Gaussian process.
+
+Each suggestion fits the process to everything that was told (``_model.py``), takes the
+points in flight for granted, and maximises the acquisition (``_maximiser.py``). Now and
+then a point of the space-filling design comes in between: a process that has settled
+into a plateau or a local basin never notices what it does not look at.
+
+References
+----------
+.. [1] Snoek, Larochelle, Adams (2012), Practical Bayesian optimization of machine
+   learning algorithms, arXiv:1206.2944.
+.. [2] Ginsbourger, Le Riche, Carraro (2010), Kriging is well-suited to parallelize
+   optimization: the kriging believer.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.linalg import LinAlgError
+
+from skhpo._types import Proposal, Result
+from skhpo.optimizers._base import BaseOptimizer, Points, Unseen
+from skhpo.optimizers._design import SobolDesign
+from skhpo.optimizers._gp._maximiser import maximise, maximise_exactly
+from skhpo.optimizers._gp._model import Belief, Model
+from skhpo.optimizers._gp._observations import Observations
+from skhpo.space import Space
+from skhpo.surrogates import log_expected_improvement
+
+ACQUISITIONS = {"logei": log_expected_improvement}
+
+_N_CLOUD = 1024
+_N_BEST = 5  # observed points whose surroundings are searched
+_EXPLORE_EVERY = 8  # proposals
+_EXPLORE_EVERY_WHEN_STUCK = 4
+_PLATEAU = 1 / 3  # share of tied scores that makes a plateau
+_SMALL_SPACE = 2000  # points, or 4 times those told: searched exactly
+
+
+class GaussianProcessOptimizer(BaseOptimizer):
+    """Proposes where a Gaussian process expects the most improvement.
+
+    Parameters
+    ----------
+    space : Space
+        Where the points lie: mixed, conditional, constrained, finite or not.
+    acquisition : {"logei"}, default="logei"
+        What is maximised; the logarithm of the expected improvement.
+    n_initial : int, default=8
+        Points told or in flight before the model is used; up to there scrambled Sobol
+        points are proposed. See :func:`initial_design_size`.
+    rng : numpy.random.Generator
+        The only source of randomness.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        acquisition: str = "logei",
+        n_initial: int = 8,
+        rng: np.random.Generator,
+    ):
+        super().__init__(space, rng=rng)
+        if acquisition not in ACQUISITIONS:
+            raise ValueError(
+                f"acquisition={acquisition!r} is not known. Choose one of "
+                f"{sorted(ACQUISITIONS)}."
+            )
+        self.acquisition = acquisition
+        self.n_initial = n_initial
+        self._design = SobolDesign(space, rng=rng)
+        self._observations = Observations(space)
+        self._model = Model(space.categorical, rng=rng)
+        self._n_since_exploration = 0
+        self._grid: tuple[Points, list[bytes]] | None = None
+
+    def tell(self, results: Sequence[Result]) -> None:
+        """Learn from results; failed ones (nan, infinite) count as bad points."""
+        super().tell(results)
+        self._observations.add(results)
+
+    def _suggest(self, unseen: Unseen) -> Proposal | None:
+        if len(self._observations) + len(unseen.in_flight) < self.n_initial:
+            return self._from_design(unseen, "initial")
+        if self._explores():
+            return self._from_design(unseen, "ask")
+        point = self._most_promising(unseen)
+        if point is None:
+            return self._from_design(unseen, "ask")
+        return self._proposal(point)
+
+    def _from_design(self, unseen: Unseen, origin: str) -> Proposal | None:
+        point = self._design.next_point(unseen)
+        return None if point is None else self._proposal(point, origin=origin)
+
+    def _explores(self) -> bool:
+        """Whether this proposal ignores the model; counts proposals."""
+        data = self._observations
+        is_stuck = data.n_since_improvement >= max(8, self.space.n_dims)
+        often = is_stuck or data.tied_share > _PLATEAU
+        self._n_since_exploration += 1
+        if self._n_since_exploration < (
+            _EXPLORE_EVERY_WHEN_STUCK if often else _EXPLORE_EVERY
+        ):
+            return False
+        self._n_since_exploration = 0
+        return True
+
+    def _most_promising(self, unseen: Unseen) -> Points | None:
+        """The point of largest acquisition; None = the model is of no use now."""
+        belief = self._model.belief(self._observations)
+        if belief is None:
+            return None
+        try:
+            acquisition = self._acquisition_of(belief, unseen)
+            if self._is_small():
+                return maximise_exactly(acquisition, self._unseen_grid(unseen))
+            return maximise(
+                self.space,
+                acquisition,
+                cloud=self.space.snap(self.rng.random((_N_CLOUD, self.space.n_dims))),
+                observed=self._observations.best(_N_BEST),
+                unseen=unseen,
+                rng=self.rng,
+            )
+        except (LinAlgError, FloatingPointError):
+            return None
+
+    def _acquisition_of(self, belief: Belief, unseen: Unseen):
+        """The acquisition once the points in flight have come out as believed."""
+        process, best, space = belief.process, belief.best, self.space
+        if unseen.in_flight:
+            process = process.extend(space.encode(np.array(unseen.in_flight)))
+            # else every point of a batch would go to the same believed summit
+            best = max(best, float(process.targets[-len(unseen.in_flight) :].max()))
+        log_value = ACQUISITIONS[self.acquisition]
+
+        def acquisition(points: Points) -> np.ndarray:
+            mean, variance = process.predict(space.encode(points))
+            return log_value(mean, np.sqrt(variance), best)
+
+        return acquisition
+
+    def _is_small(self) -> bool:
+        limit = max(_SMALL_SPACE, 4 * len(self._observations))
+        return self.space.size is not None and self.space.size <= limit
+
+    def _unseen_grid(self, unseen: Unseen) -> Points:
+        """(k, d) every unseen point of a small space."""
+        if self._grid is None:
+            points = np.array(list(self.space.grid()))
+            self._grid = points, [self.space.key(point) for point in points]
+        points, keys = self._grid
+        return points[[unseen.has_key(key) for key in keys]]

@@ -1,0 +1,23 @@
+"""Surrogate models: arrays in, arrays out. They know neither spaces nor proposals."""
+
+from skhpo.surrogates._acquisition import log_expected_improvement
+from skhpo.surrogates._gp import (
+    GaussianProcess,
+    Hyperparameters,
+    fit_gaussian_process,
+)
+from skhpo.surrogates._transforms import (
+    ScoreTransform,
+    fit_score_transform,
+    tied_share,
+)
+
+__all__ = [
+    "GaussianProcess",
+    "Hyperparameters",
+    "ScoreTransform",
+    "fit_gaussian_process",
+    "fit_score_transform",
+    "log_expected_improvement",
+    "tied_share",
+]

@@ -1,0 +1,122 @@
+"""What the Gaussian process sees of the scores.
+
+Notation
+--------
+========= ====== =======================================================================
+symbol    shape  meaning
+========= ====== =======================================================================
+y         (n,)   scores, higher is better; nan or infinite = the evaluation failed
+m         ()     median of the finite scores
+s         ()     spread of the good half: max(y) - m
+u         (n,)   (y - m) / s, then squashed
+t         (n,)   targets: u standardised; higher is better
+========= ====== =======================================================================
+
+Scores have one long tail, on the bad side: a diverged network may lose by 1e6. How bad
+it was hardly matters; that it was bad does. Below u = -1 the scores are squashed to
+-1 - log(-u), continuous with a continuous slope, and all alike below -1000; then they
+are standardised. A failed evaluation becomes a bit worse than the worst one *after*
+the squash. There is no sign flip: the process models scores.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skhpo.surrogates._kernels import Array
+
+_TIED = 1e-12  # relative difference below which scores are one and the same number
+_FAILURE_GAP = 0.1  # distance of a failure below the worst, in (median - worst)
+_DEEPEST = 1e3  # loss, in spreads, beyond which worse is no worse
+_QUARTER = 0.25  # differences of quarters never overflow
+_MAX_NOISE = 1e6
+
+
+@dataclass(frozen=True)
+class ScoreTransform:
+    """Scores to standardised targets, fitted by :func:`fit_score_transform`."""
+
+    median: float  # of a quarter of the scores, as the spread
+    spread: float
+    mean: float  # of the squashed u, as the scale
+    scale: float
+    failure: float  # the target of a failed evaluation
+
+    def __call__(self, scores: Array) -> Array:
+        """(n,) targets."""
+        failed = ~np.isfinite(scores)
+        squashed = _squashed(_quarters(scores), self.median, self.spread)
+        return np.where(failed, self.failure, (squashed - self.mean) / self.scale)
+
+    def slope(self, scores: Array) -> Array:
+        """(n,) dt / dy; 0 for a failed evaluation, whose target is a convention."""
+        depth = np.maximum(self.median - _quarters(scores), self.spread)
+        flat = ~np.isfinite(scores) | (depth / _DEEPEST > self.spread)
+        with np.errstate(over="ignore"):  # scores of 1e-310
+            return np.where(flat, 0.0, _QUARTER / depth / self.scale)
+
+    def noise(self, variances: Array, scores: Array) -> Array:
+        """(n,) variances of the targets from those of the scores; see shrunk_noise."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            noise = shrunk_noise(variances) * self.slope(scores) ** 2
+        return np.clip(np.nan_to_num(noise, posinf=_MAX_NOISE), 0.0, _MAX_NOISE)
+
+
+def fit_score_transform(scores: Array) -> ScoreTransform | None:
+    """The transform for these scores; None without two distinct finite ones."""
+    y = _quarters(scores[np.isfinite(scores)])
+    if not len(y):
+        return None
+    median = float(np.median(y))
+    spread = _spread(y, median)
+    if spread is None:
+        return None
+    u = _squashed(y, median, spread)
+    mean, scale, worst = float(u.mean()), float(u.std()), float(u.min())
+    failure = worst - _FAILURE_GAP * max(-worst, scale)
+    return ScoreTransform(median, spread, mean, scale, (failure - mean) / scale)
+
+
+def shrunk_noise(variance: Array) -> Array:
+    """(n,) noise variances half-way to their median: five folds say little about one.
+
+    An unknown variance (nan) becomes the median, and 0 where none is known.
+    """
+    known = np.isfinite(variance) & (variance >= 0.0)
+    if not known.any():
+        return np.zeros_like(variance)
+    median = float(np.median(variance[known]))
+    return 0.5 * (np.where(known, variance, median) + median)
+
+
+def tied_share(scores: Array) -> float:
+    """Share of the finite scores that equal the most frequent one: a plateau."""
+    finite = scores[np.isfinite(scores)]
+    if not len(finite):
+        return 0.0
+    counts = np.unique(finite, return_counts=True)[1]
+    return float(counts.max() / len(finite))
+
+
+def _quarters(scores: Array) -> Array:
+    """A quarter of each score, 0 for a failed one."""
+    return _QUARTER * np.where(np.isfinite(scores), scores, 0.0)
+
+
+def _spread(y: Array, median: float) -> float | None:
+    """max - median; where half of the scores are the best, the usual loss."""
+    rounding = _TIED * abs(median)
+    above, losses = float(y.max()) - median, median - y
+    if above > rounding:
+        return above
+    losses = losses[losses > rounding]
+    return float(np.median(losses)) if len(losses) else None
+
+
+def _squashed(y: Array, median: float, spread: float) -> Array:
+    """(n,) u; a difference of logarithms where the quotient could overflow."""
+    depth = np.maximum(median - y, spread)
+    bad = -1.0 - np.minimum(np.log(depth) - np.log(spread), np.log(_DEEPEST))
+    return np.where(
+        depth > spread, bad, (np.maximum(y, median - spread) - median) / spread
+    )

@@ -1,0 +1,78 @@
+"""Every optimizer passes the contract that third parties can inherit."""
+
+import numpy as np
+import pytest
+
+from skhpo.optimizers import (
+    Chain,
+    FixedPoints,
+    GaussianProcessOptimizer,
+    GridDesign,
+    RandomDesign,
+    SobolDesign,
+)
+from skhpo.testing import OptimizerContract
+
+
+class TestRandomDesign(OptimizerContract):
+    def make(self, space, rng):
+        return RandomDesign(space, rng=rng)
+
+
+class TestSobolDesign(OptimizerContract):
+    def make(self, space, rng):
+        return SobolDesign(space, rng=rng)
+
+
+class TestGridDesign(OptimizerContract):
+    def make(self, space, rng):
+        return GridDesign(space, rng=rng)
+
+    def spaces(self):
+        return {k: s for k, s in super().spaces().items() if s.size is not None}
+
+    def test_odd_noise_and_cost_do_no_harm(self):
+        pytest.skip("needs an infinite space")
+
+
+class TestGaussianProcessOptimizer(OptimizerContract):
+    def make(self, space, rng):
+        return GaussianProcessOptimizer(space, n_initial=5, rng=rng)
+
+
+class TestChain(OptimizerContract):
+    def make(self, space, rng):
+        first = [(x, space.to_params(x)) for x in space.sample(2, rng)]
+        designs = [
+            FixedPoints(space, first, rng=rng),
+            SobolDesign(space, n_points=3, rng=rng),
+        ]
+        model = GaussianProcessOptimizer(space, n_initial=3, rng=rng)
+        return Chain(designs, then=model)
+
+
+class TestChainOfRandomPoints(OptimizerContract):
+    def make(self, space, rng):
+        return Chain(
+            [SobolDesign(space, n_points=4, rng=rng)], then=RandomDesign(space, rng=rng)
+        )
+
+
+def test_the_contract_finds_an_optimizer_that_repeats_itself():
+    class Repeats(OptimizerContract):
+        def make(self, space, rng):
+            return Stubborn(space, rng=rng)
+
+    class Stubborn(RandomDesign):
+        def ask(self, n, *, pending=(), near=None, resource=None):
+            point = self.space.snap(np.full((1, self.space.n_dims), 0.1))[0]
+            return [self._proposal(point) for _ in range(n)]
+
+    contract = Repeats()
+    for promise in (
+        contract.test_no_point_comes_twice_while_others_are_in_flight,
+        contract.test_several_points_at_once_are_different,
+        contract.test_a_finite_space_is_exhausted_without_repeats,
+    ):
+        with pytest.raises(AssertionError):
+            promise()
