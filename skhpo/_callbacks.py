@@ -1,0 +1,46 @@
+"""Callbacks of the search itself: a plain function that sees each finished candidate."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a callback in ``callbacks=[f]`` is told after each candidate.
+
+    A callback is called as ``f(progress)`` in the user's thread, in the order in which
+    results are committed. Returning something truthy ends the search; what was found so
+    far is kept and refitted.
+
+    Attributes
+    ----------
+    n_done : int
+        Candidates finished so far, this one included.
+    n_iter : int or None
+        Candidates planned; None when a limit of time alone ends the search.
+    params : dict
+        Setting of this candidate.
+    score : float
+        Its mean score over the folds, of the metric that steers; nan = failed.
+    status : str
+        "complete" or "failed".
+    best_params : dict or None
+        Best setting so far; None while every candidate failed.
+    best_score : float
+        Its mean score; nan while every candidate failed.
+    elapsed : float
+        Seconds since the search began.
+    error : str or None
+        Traceback text when this candidate failed.
+    """
+
+    n_done: int
+    n_iter: int | None
+    params: Mapping[str, Any]
+    score: float
+    status: str
+    best_params: Mapping[str, Any] | None
+    best_score: float
+    elapsed: float
+    error: str | None = None

@@ -1,0 +1,211 @@
+"""The one loop. Space, optimizer, scheduler, evaluator and archive meet only here.
+
+    scheduler.next_jobs -> evaluator.submit -> evaluator.collect -> commit in order:
+        archive.close, optimizer.tell, scheduler.observe, listeners -> next job
+
+Nothing here knows which method is running. Ask, tell and every listener run in the
+caller's thread, with BLAS limited to one thread: the same floats everywhere.
+"""
+
+import time
+from collections import deque
+
+from threadpoolctl import ThreadpoolController
+
+from skhpo._clock import VirtualClock
+
+#: How many known settings in a row an optimizer may propose before the space counts as
+#: exhausted. Our own repeat none; a user's may, and a grid may list a value twice.
+MAX_REPEATS = 100
+
+SPACE_EXHAUSTED = "space_exhausted"
+MAX_TIME = "max_time"
+
+
+class SearchLoop:
+    """Runs one search to its end.
+
+    Parameters
+    ----------
+    space : Space
+        Turns points into params, and tells equal ones.
+    optimizer : Optimizer
+        Proposes points, is told results.
+    scheduler : Scheduler
+        Decides which job comes next.
+    evaluator : Evaluator
+        Fits.
+    archive : Archive
+        Remembers.
+    n_points : int
+        Trials in flight in ask order.
+    asynchronous : bool
+        Commit results as they arrive, and ask only when a worker would be idle.
+    listeners : sequence of callable
+        Each is called with a trial after its commit; what one returns, if truthy, is
+        the reason to stop.
+    deadline : float or None
+        ``time.monotonic()`` after which no more results are waited for. The first
+        candidate is always awaited.
+    """
+
+    def __init__(
+        self,
+        *,
+        space,
+        optimizer,
+        scheduler,
+        evaluator,
+        archive,
+        n_points,
+        asynchronous=False,
+        listeners=(),
+        deadline=None,
+    ):
+        self._space = space
+        self._optimizer = optimizer
+        self._scheduler = scheduler
+        self._evaluator = evaluator
+        self._archive = archive
+        self._n_points = n_points
+        self._asynchronous = asynchronous
+        self._listeners = listeners
+        self._deadline = deadline
+        self._clock = VirtualClock()
+        self._running = {}  # trial id -> trial, in ask order
+        self._arrived = deque()  # evaluated, not committed (asynchronous only)
+        self._known = {}  # key of a setting -> the trial that evaluates it
+        self._n_repeats = 0  # known settings proposed in a row
+        self._blas = ThreadpoolController()
+
+    def run(self):
+        """Search until a reason to stop appears, and return it."""
+        try:
+            reason = self._run()
+        except BaseException:
+            self._close_evaluated()  # nothing finished is lost
+            raise
+        if reason == MAX_TIME:
+            self._close_evaluated()
+        self._drop_running()
+        return reason
+
+    def _run(self):
+        self._start_jobs()
+        while self._running:
+            trial = self._next_evaluated()
+            if trial is None:
+                return MAX_TIME
+            reason = self._commit(trial)
+            if reason:
+                return reason
+            self._start_jobs()
+        return SPACE_EXHAUSTED
+
+    # ---- start
+
+    def _start_jobs(self):
+        n = self._n_wanted()
+        while n > 0 and self._n_repeats < MAX_REPEATS:
+            with self._one_blas_thread():
+                jobs = self._scheduler.next_jobs(n, self._propose)
+            for job in jobs:
+                self._start(job)
+            n = self._n_wanted() if self._asynchronous and jobs else 0
+
+    def _n_wanted(self):
+        if self._asynchronous:
+            return int(self._evaluator.is_hungry)
+        return self._n_points - len(self._running)
+
+    def _start(self, job):
+        proposal = job.proposal
+        params = proposal.params
+        if params is None:
+            params = self._space.to_params(proposal.point)
+        trial = self._archive.open(job, dict(params), self._twin(job))
+        self._running[trial.id] = trial
+        self._clock.start(trial.id, job.resource or 1)
+        if trial.twin is None:
+            self._n_repeats = 0
+            if job.candidate is None:
+                self._known[self._space.key(proposal.point)] = trial
+            self._evaluator.submit(trial)
+        else:
+            self._n_repeats += 1
+            if self._asynchronous:
+                self._arrived.append(trial)
+
+    def _twin(self, job):
+        """Return the trial that evaluates the same setting: nothing is fitted twice."""
+        if job.candidate is not None:
+            return None
+        return self._known.get(self._space.key(job.proposal.point))
+
+    def _propose(self, n, **context):
+        pending = [t.job.proposal for t in self._running.values()]
+        return self._optimizer.ask(n, pending=pending, **context)
+
+    # ---- wait
+
+    def _next_evaluated(self):
+        """Wait for the trial whose turn it is; None when time is over."""
+        while True:
+            trial = self._due()
+            if trial is not None:
+                return trial
+            left = self._time_left()
+            if left is not None and left <= 0:
+                return None
+            for outcome in self._evaluator.collect(left):
+                trial = self._archive.add(outcome)
+                if self._asynchronous and self._archive.is_evaluated(trial):
+                    self._arrived.append(trial)
+            if self._asynchronous:
+                self._start_jobs()
+
+    def _due(self):
+        """Return the trial that is to be committed now, if it is evaluated."""
+        if not self._asynchronous:
+            trial = self._running[self._clock.first()]
+            return trial if self._archive.is_evaluated(trial) else None
+        for trial in self._arrived:
+            if self._archive.is_evaluated(trial):  # a twin may have come before
+                self._arrived.remove(trial)
+                return trial
+        return None
+
+    def _time_left(self):
+        if self._deadline is None or self._archive.n_closed == 0:
+            return None
+        return self._deadline - time.monotonic()
+
+    # ---- commit
+
+    def _commit(self, trial):
+        """Make a result known to every part; return a reason to stop, or None."""
+        del self._running[trial.id]
+        self._clock.finish(trial.id)
+        self._archive.close(trial)
+        with self._one_blas_thread():
+            self._optimizer.tell([self._archive.result(trial)])
+            self._scheduler.observe(trial)
+        reasons = [listener(trial) for listener in self._listeners]
+        return next((reason for reason in reasons if reason), None)
+
+    def _one_blas_thread(self):
+        return self._blas.limit(limits=1, user_api="blas")
+
+    # ---- end
+
+    def _close_evaluated(self):
+        """Keep what was evaluated although its turn has not come."""
+        for number, trial in list(self._running.items()):
+            if self._archive.is_evaluated(trial):
+                self._archive.close(trial)
+                del self._running[number]
+
+    def _drop_running(self):
+        for trial in self._running.values():
+            self._evaluator.cancel(trial)
+            self._archive.drop(trial)

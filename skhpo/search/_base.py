@@ -1,0 +1,543 @@
+"""What all doors share: fit = check -> assemble -> run -> finish."""
+
+import time
+import warnings
+from collections.abc import Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from inspect import signature
+from math import ceil, nan
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import clone, is_classifier
+from sklearn.model_selection import check_cv
+from sklearn.utils import check_random_state, indexable
+
+from skhpo._archive import Archive, build_cv_results, report_failures
+from skhpo._callbacks import Progress
+from skhpo._errors import did_you_mean
+from skhpo._loop import SPACE_EXHAUSTED, SearchLoop
+from skhpo._random import Streams
+from skhpo._sklearn import (
+    BaseSearchCV,
+    FoldContexts,
+    Interval,
+    StrOptions,
+    check_method_params,
+    fit_context,
+    is_multimetric_scorer,
+    safe_split,
+    scorer_dict,
+    warning_filters,
+)
+from skhpo.evaluation import FoldEvaluator, Payload, fit_metadata, open_dispatcher
+from skhpo.space import Space, check_names, default_params
+
+
+@dataclass(eq=False)
+class _Task:
+    """Everything that one call of ``fit`` works on."""
+
+    X: Any
+    y: Any
+    routed: Any  # scikit-learn's routed parameters
+    scorer: Any
+    splits: list
+    space: Space
+    streams: Streams
+    estimator: Any  # a clone, never fitted
+    contexts: FoldContexts
+
+    @property
+    def fit_params(self):
+        return self.routed.estimator.fit
+
+    @property
+    def score_params(self):
+        return self.routed.scorer.score
+
+
+class SequentialSearchCV(BaseSearchCV):
+    """Base class of the searches: one loop, different optimizers and schedulers.
+
+    A subclass defines ``make_optimizer(space, streams)`` and ``make_scheduler()``, and
+    names its own parameters in ``_parameter_constraints``.
+    """
+
+    _parameter_constraints: dict = {
+        **BaseSearchCV._parameter_constraints,
+        "search_space": "no_validation",  # Space has better messages
+        "n_iter": [Interval(Integral, 1, None, closed="left"), None],
+        "random_state": ["random_state"],
+        "initial_params": [list, tuple, dict, None],
+        "n_points": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "asynchronous": ["boolean"],
+        "objective": [str, None],
+        "constraints": [callable, list, tuple, None],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "callbacks": [callable, list, tuple, None],
+    }
+
+    #: scikit-learn's hook for its own ``fit``, which ours replaces.
+    _run_search = None
+
+    #: Labels of trials that become columns of ``cv_results_``.
+    _label_columns = ()
+
+    def __init__(
+        self,
+        estimator,
+        search_space,
+        *,
+        n_iter,
+        scoring,
+        n_jobs,
+        refit,
+        cv,
+        verbose,
+        pre_dispatch,
+        random_state,
+        error_score,
+        return_train_score,
+        initial_params,
+        n_points,
+        asynchronous,
+        objective,
+        constraints,
+        max_time,
+        callbacks,
+    ):
+        super().__init__(
+            estimator,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+        self.search_space = search_space
+        self.n_iter = n_iter
+        self.random_state = random_state
+        self.initial_params = initial_params
+        self.n_points = n_points
+        self.asynchronous = asynchronous
+        self.objective = objective
+        self.constraints = constraints
+        self.max_time = max_time
+        self.callbacks = callbacks
+
+    def __sklearn_is_fitted__(self):
+        """Return whether the search ended; after Ctrl-C it did not."""
+        return hasattr(self, "cv_results_") and (
+            not self.refit or hasattr(self, "best_estimator_")
+        )
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, **params):
+        """Search, and refit the best setting on all data.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, n_samples)
+            Training data; a square matrix for precomputed kernels or distances.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Target; None for unsupervised learning.
+
+        **params : dict of str -> object
+            Passed on to the ``fit`` method of the estimator, to the scorer and to the
+            splitter (``groups``), as in scikit-learn's own searches. What has one entry
+            per row of ``X`` is split along with it.
+
+        Returns
+        -------
+        self : object
+            The fitted search.
+
+        Raises
+        ------
+        ValueError
+            When the search space, the scoring or the data make no search possible;
+            before the first fit. Or when every fit failed.
+        TypeError
+            When a parameter of the search is passed to ``fit``.
+        """
+        self._forget()
+        task = self._check(X, y, params)
+        archive = self._search(task)
+        self._finish(task, archive)
+        task.contexts.end()
+        return self
+
+    # ---- check
+
+    def _forget(self):
+        """Drop the results of an earlier fit: what is there after this one is its own.
+
+        Also when it is interrupted.
+        """
+        for name in [name for name in vars(self) if _is_fitted_name(name)]:
+            delattr(self, name)
+
+    def _check(self, X, y, params):
+        _check_misplaced(self, params)
+        _check_callbacks(self.callbacks)
+        if self.n_iter is None and self.max_time is None:
+            raise ValueError(
+                "n_iter=None means no limit to the number of candidates, which needs "
+                "max_time=<seconds>; got max_time=None."
+            )
+        scorer, _ = self._get_scorers()
+        if is_multimetric_scorer(scorer):
+            self._steering_metric(scorer_dict(scorer))
+        elif self.objective is not None and not callable(self.scoring):
+            raise ValueError(
+                f"objective={self.objective!r} chooses among several metrics, and "
+                f"scoring={self.scoring!r} is a single one. Leave objective=None."
+            )
+        X, y = indexable(X, y)
+        params = check_method_params(X, params=params)
+        routed = self._get_routed_params_for_fit(params)
+        contexts = FoldContexts(self, X, y, fit_metadata(params))
+        splits = self._split(X, y, routed.splitter.split)
+        streams = Streams(check_random_state(self.random_state).randint(2**31 - 1))
+        return _Task(
+            X=X,
+            y=y,
+            routed=routed,
+            scorer=scorer,
+            splits=splits,
+            space=self._make_space(streams),
+            streams=streams,
+            estimator=clone(self.estimator),
+            contexts=contexts,
+        )
+
+    def _make_space(self, streams):
+        space = Space(self.search_space, constraints=self.constraints)
+        check_names(space, self.estimator)
+        space.check_feasible(streams.generator("feasible"))
+        return space
+
+    def _split(self, X, y, split_params):
+        """Make the splits, once and for all candidates."""
+        cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
+        n_splits = cv.get_n_splits(X, y, **split_params)
+        splits = list(cv.split(X, y, **split_params))
+        if len(splits) != n_splits:
+            raise ValueError(
+                "cv.split and cv.get_n_splits return inconsistent results. Expected "
+                f"{n_splits} splits, got {len(splits)}"
+            )
+        if not splits:
+            raise ValueError(
+                "No fits were performed. Was the CV iterator empty? Were there no "
+                "candidates?"
+            )
+        self.n_splits_ = n_splits
+        return splits
+
+    def _steering_metric(self, scores):
+        """Return which of several metrics steers the search."""
+        self._check_refit_for_multimetric(scores)
+        if self.objective is None:
+            return self.refit if isinstance(self.refit, str) else next(iter(scores))
+        if self.objective not in scores:
+            raise ValueError(
+                f"objective={self.objective!r} is not one of the metrics."
+                f"{did_you_mean(self.objective, scores)} Possible: {list(scores)}."
+            )
+        return self.objective
+
+    # ---- assemble, run
+
+    def _search(self, task):
+        """Evaluate candidates until the search ends; publish what came of it."""
+        archive = Archive(self.n_splits_, self._steering_metric, self.error_score)
+        planned = self._n_planned(task.space)
+        with self._evaluator(task, planned) as evaluator:
+            loop = SearchLoop(
+                space=task.space,
+                optimizer=self.make_optimizer(task.space, task.streams),
+                scheduler=self.make_scheduler(),
+                evaluator=evaluator,
+                archive=archive,
+                n_points=self.n_points_,
+                asynchronous=self.asynchronous,
+                listeners=self._listeners(archive, task.contexts, planned),
+                deadline=self._deadline(),
+            )
+            try:
+                reason = loop.run()
+            except BaseException:
+                self.stop_reason_ = "interrupted"
+                self._publish_interrupted(archive)
+                raise
+        if reason == SPACE_EXHAUSTED and archive.n_closed == planned:
+            reason = "n_iter" if planned == self.n_iter else SPACE_EXHAUSTED
+        self.stop_reason_ = reason
+        task.contexts.end_search()
+        return archive
+
+    def _initial_settings(self, space):
+        """Return the (point, params) pairs to try first.
+
+        The user's own; then the estimator's, where they lie in the space.
+        """
+        settings = []
+        given = self.initial_params
+        for number, params in enumerate(
+            [given] if isinstance(given, dict) else given or ()
+        ):
+            try:
+                settings.append((space.to_point(params), params))
+            except ValueError as error:
+                raise ValueError(f"initial_params[{number}]: {error}") from error
+        own = default_params(space, self.estimator)
+        return settings if own is None else [*settings, own]
+
+    def _n_planned(self, space):
+        """Return how many candidates there will be at most; None = not known."""
+        numbers = [n for n in (self.n_iter, space.size) if n is not None]
+        return min(numbers, default=None)
+
+    @contextmanager
+    def _evaluator(self, task, n_candidates):
+        """Open the workers for the time of the search."""
+        payload = self._payload(task, n_candidates)
+        dispatcher = open_dispatcher(self.n_jobs, self.pre_dispatch, payload)
+        self.n_points_ = _resolve_n_points(
+            self.n_points, dispatcher.n_jobs, self.n_splits_
+        )
+        self._announce(n_candidates)
+        max_folds = None if n_candidates is None else n_candidates * self.n_splits_
+        task.contexts.begin_search(max_folds, partial(_fold_data, task))
+        evaluator = FoldEvaluator(
+            dispatcher, self.n_splits_, self.n_points_, task.contexts
+        )
+        abort = True
+        try:
+            yield evaluator
+            abort = evaluator.n_outstanding > 0
+        finally:
+            dispatcher.close(abort)
+
+    def _payload(self, task, n_candidates):
+        return Payload(
+            estimator=task.estimator,
+            X=task.X,
+            y=task.y,
+            splits=task.splits,
+            scorer=task.scorer,
+            fit_params=task.fit_params,
+            score_params=task.score_params,
+            return_train_score=self.return_train_score,
+            error_score=self.error_score,
+            verbose=self.verbose,
+            n_candidates=n_candidates,
+            sklearn_config=get_config(),
+            warning_filters=list(warning_filters()),
+        )
+
+    def _announce(self, n_candidates):
+        if self.verbose > 0:
+            k, n = self.n_splits_, n_candidates
+            total = "?" if n is None else n * k
+            print(
+                f"Fitting {k} folds for each of {'?' if n is None else n} candidates, "
+                f"totalling {total} fits"
+            )
+
+    def _deadline(self):
+        return None if self.max_time is None else time.monotonic() + self.max_time
+
+    def _listeners(self, archive, contexts, planned):
+        """Return what looks at each committed trial, and may end the search."""
+        listeners = [
+            partial(_call_back, callback, archive, planned, time.monotonic())
+            for callback in _as_list(self.callbacks)
+        ]
+        if contexts.active:
+            listeners.append(lambda _: "callback" if contexts.stop_requested else None)
+        return listeners
+
+    # ---- finish
+
+    def _publish_interrupted(self, archive):
+        """Keep the table and the best of what was finished; there is no refit."""
+        if not archive.finished:
+            return
+        self.cv_results_ = build_cv_results(
+            archive, self.return_train_score, self._label_columns
+        )
+        if archive.incumbent is not None:
+            self._select(archive)
+
+    def _finish(self, task, archive):
+        report_failures(archive)
+        self.multimetric_ = archive.is_multimetric
+        self.cv_results_ = build_cv_results(
+            archive, self.return_train_score, self._label_columns
+        )
+        if archive.incumbent is None:  # every fit went well, no score is a number
+            warnings.warn(_no_score_message(archive), UserWarning, stacklevel=3)
+        if is_multimetric_scorer(task.scorer):
+            self.scorer_ = scorer_dict(task.scorer)
+        else:
+            self.scorer_ = task.scorer
+        if self.refit or not self.multimetric_:
+            self._select(archive)
+        if self.refit:
+            self._refit(task)
+
+    def _select(self, archive):
+        """Choose the best row; only complete ones are offered to a refit function."""
+        self.multimetric_ = archive.is_multimetric
+        if self.multimetric_ and not self.refit:
+            return
+        metric = self.refit if self.multimetric_ else "score"
+        complete = [t.status == "complete" for t in archive.finished]
+        rows = np.flatnonzero(complete if any(complete) else np.ones(len(complete)))
+        offered = _take_rows(self.cv_results_, rows)
+        index = self._select_best_index(self.refit, metric, offered)
+        self.best_index_ = rows[index]
+        self.best_params_ = self.cv_results_["params"][self.best_index_]
+        if not callable(self.refit):
+            self.best_score_ = self.cv_results_[f"mean_test_{metric}"][self.best_index_]
+
+    def _refit(self, task):
+        estimator = clone(task.estimator)
+        estimator.set_params(**clone(self.best_params_, safe=False))
+        args = (task.X,) if task.y is None else (task.X, task.y)
+        start = time.perf_counter()
+        try:
+            task.contexts.refit(
+                estimator, lambda: estimator.fit(*args, **task.fit_params)
+            )
+        except Exception as error:
+            error.add_note(
+                "This happened in the refit on all data. The search itself is done: "
+                "cv_results_, best_params_ and best_score_ are on the object."
+            )
+            raise
+        self.refit_time_ = time.perf_counter() - start
+        self.best_estimator_ = estimator
+        if hasattr(estimator, "feature_names_in_"):
+            self.feature_names_in_ = estimator.feature_names_in_
+
+
+# ---- helpers
+
+
+def _is_fitted_name(name):
+    return name.endswith("_") and not name.startswith("_")
+
+
+def _as_list(value):
+    if value is None:
+        return []
+    return list(value) if isinstance(value, Iterable) else [value]
+
+
+def _check_misplaced(search, params):
+    """Refuse parameters of the search that were passed to ``fit``."""
+    own = set(signature(type(search)).parameters)
+    misplaced = sorted(own & set(params))
+    if misplaced:
+        name, door = misplaced[0], type(search).__name__
+        raise TypeError(
+            f"{name!r} is a parameter of {door}, not of its fit method. "
+            f"Use {door}(..., {name}={params[name]!r}).fit(X, y)."
+        )
+
+
+def _check_callbacks(callbacks):
+    for callback in _as_list(callbacks):
+        if not callable(callback):
+            raise TypeError(
+                f"callbacks must be functions f(progress), got {callback!r}. "
+                "scikit-learn's own callback objects are set with "
+                "search.set_callbacks(...) (scikit-learn >= 1.9)."
+            )
+
+
+def _resolve_n_points(n_points, n_jobs, n_splits):
+    """Return how many trials to keep in flight.
+
+    Enough that workers do not wait for the commit order: 3, and more once
+    ``n_jobs > 1.5 n_splits``. It must not depend on ``n_jobs`` for the usual numbers of
+    workers, since the table depends on it.
+    """
+    if n_points != "auto":
+        return n_points
+    return max(3, ceil(2 * n_jobs / n_splits))
+
+
+def _call_back(callback, archive, planned, start, trial):
+    """Tell a callback of a committed trial; return a reason to stop, or None."""
+    best = archive.incumbent
+    progress = Progress(
+        n_done=archive.n_closed,
+        n_iter=planned,
+        params=trial.params,
+        score=trial.score,
+        status=trial.status,
+        best_params=None if best is None else best.params,
+        best_score=nan if best is None else best.score,
+        elapsed=time.monotonic() - start,
+        error=trial.error,
+    )
+    return "callback" if callback(progress) else None
+
+
+def _fold_data(task, fold):
+    """Return what scikit-learn's callbacks may ask of a fold, computed when asked."""
+    train, _ = task.splits[fold]
+
+    def rows(k):
+        return safe_split(task.estimator, task.X, task.y, train)[k]
+
+    def metadata():
+        params = check_method_params(task.X, params=task.fit_params, indices=train)
+        return fit_metadata(params)
+
+    return dict(X=partial(rows, 0), y=partial(rows, 1), metadata=metadata)
+
+
+def _take_rows(results, rows):
+    """Return the table with only some of its rows."""
+    if len(rows) == len(results["params"]):
+        return results
+    return {
+        key: [column[i] for i in rows] if isinstance(column, list) else column[rows]
+        for key, column in results.items()
+    }
+
+
+def _no_score_message(archive):
+    trials = archive.finished
+    error = next((t.error for t in trials if t.error), None)
+    what = f"The first error:\n{error}" if error else "Every score was nan or infinite"
+    trial, fold = _first_bad_fold(archive)
+    return (
+        f"None of the {len(trials)} candidates could be scored on all "
+        f"{archive.n_splits} folds, so that the first one is taken for the best. {what} "
+        f"(first: candidate {trial.id}, split {fold}, params {trial.params}). Check the "
+        "scorer and the folds (a fold without one of the classes?), or set "
+        "error_score='raise' to debug."
+    )
+
+
+def _first_bad_fold(archive):
+    for trial in archive.finished:
+        for outcome in trial.outcomes:
+            if not np.isfinite(archive.steering_score(outcome)):
+                return trial, outcome.fold
+    return archive.finished[0], 0
