@@ -280,9 +280,8 @@ class SequentialSearchCV(BaseSearchCV):
                 self.stop_reason_ = "interrupted"
                 self._publish_interrupted(archive)
                 raise
-        if reason == SPACE_EXHAUSTED and archive.n_closed == planned:
-            reason = "n_iter" if planned == self.n_iter else SPACE_EXHAUSTED
-        self.stop_reason_ = reason
+        is_all = reason == SPACE_EXHAUSTED and archive.n_closed == self.n_iter
+        self.stop_reason_ = "n_iter" if is_all else reason
         task.contexts.end_search()
         return archive
 

@@ -44,8 +44,6 @@ def evaluate(dispatcher, settings):
     return scores
 
 
-
-
 @pytest.mark.parametrize(
     "backend, n_jobs, kind",
     [

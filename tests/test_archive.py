@@ -1,0 +1,129 @@
+"""What the archive remembers, and the table it makes of it."""
+
+import warnings
+from math import inf, nan
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.exceptions import FitFailedWarning
+
+from skhpo._archive import Archive, build_cv_results, report_failures
+from skhpo._types import FoldOutcome, Job, Proposal
+
+
+def outcome(trial, fold, scores, error=None, stage=None):
+    return FoldOutcome(trial, fold, scores, scores, 0.1, 0.01, error, stage)
+
+
+def make_archive(table, **keywords):
+    """Return an archive with one closed trial per row of fold scores."""
+    keywords = {"choose_metric": lambda scores: next(iter(scores)), **keywords}
+    archive = Archive(n_splits=len(table[0]), **keywords)
+    for number, row in enumerate(table):
+        job = Job(Proposal(number, np.array([0.5])))
+        trial = archive.open(job, {"a": number})
+        for fold, scores in reversed(list(enumerate(row))):  # arrival in any order
+            archive.add(outcome(number, fold, scores))
+        archive.close(trial)
+    return archive
+
+
+def test_the_incumbent_is_the_first_of_the_best():
+    archive = make_archive([[0.1, 0.2], [0.5, 0.3], [0.3, 0.5], [0.2, 0.2]])
+    assert archive.incumbent.id == 1
+    assert archive.incumbent.score == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("bad", [nan, inf, -inf])
+def test_a_score_that_is_not_finite_is_a_failure_and_never_best(bad):
+    archive = make_archive([[0.1, 0.1], [0.9, bad]])
+    assert [t.status for t in archive.trials] == ["complete", "failed"]
+    assert archive.incumbent.id == 0
+    assert np.isnan(archive.result(archive.trials[1]).score)
+
+
+def test_a_failed_candidate_ranks_last_also_with_a_large_error_score():
+    archive = make_archive([[0.1, 0.1], [0.9, nan], [0.5, 0.5]], error_score=1e9)
+    results = build_cv_results(archive)
+    assert_array_equal(results["rank_test_score"], [2, 3, 1])
+    assert results["split1_test_score"][1] == 1e9
+    assert list(results["status"]) == ["complete", "failed", "complete"]
+
+
+def test_without_failures_there_are_no_further_columns():
+    results = build_cv_results(make_archive([[0.1, 0.1], [0.2, 0.2]]))
+    assert "status" not in results
+    assert "error" not in results
+
+
+def test_ties_share_the_smaller_rank():
+    results = build_cv_results(make_archive([[0.5], [0.7], [0.5], [0.1]]))
+    assert_array_equal(results["rank_test_score"], [2, 1, 2, 4])
+
+
+def test_a_trial_in_flight_is_not_in_the_table():
+    archive = make_archive([[0.1], [0.2]])
+    archive.open(Job(Proposal(9, np.array([0.1]))), {"a": 9})
+    archive.drop(archive.open(Job(Proposal(8, np.array([0.2]))), {"a": 8}))
+    assert len(build_cv_results(archive)["params"]) == 2
+
+
+def test_non_finite_means_are_warned_of_once_per_metric():
+    archive = make_archive([[{"m": 1.0, "n": 1.0}], [{"m": nan, "n": 1.0}]])
+    with pytest.warns(UserWarning, match="test scores are non-finite") as record:
+        results = build_cv_results(archive)
+    assert len(record) == 1
+    assert_array_equal(results["rank_test_n"], [1, 2])  # the steering one failed
+
+
+def test_labels_become_columns_where_asked_for():
+    archive = Archive(1, choose_metric=None)
+    for number in range(2):
+        proposal = Proposal(number, np.array([0.5]), labels={"origin": "ask"})
+        job = Job(proposal, labels={"rung": number})
+        trial = archive.open(job, {"a": 1})
+        archive.add(outcome(number, 0, 0.5))
+        archive.close(trial)
+    results = build_cv_results(archive, labels=("origin", "rung"))
+    assert list(results["origin"]) == ["ask", "ask"]
+    assert_array_equal(results["rung"], [0, 1])
+
+
+def test_noise_leaves_out_what_all_candidates_share():
+    rng = np.random.default_rng(0)
+    sd, effects = 0.01, np.array([0.0, -0.3, 0.1, 0.2, 0.4])
+    means = rng.uniform(size=(200, 1))
+    table = means + effects + rng.normal(scale=sd, size=(200, 5))
+    noise = np.array([t.noise for t in make_archive(table.tolist()).trials])
+    assert np.isnan(noise[:3]).all()
+    assert np.nanmean(noise[50:]) == pytest.approx(sd**2 / 5, rel=0.15)
+
+
+def test_one_fold_has_no_noise_to_speak_of():
+    noise = [t.noise for t in make_archive([[0.1]] * 9).trials]
+    assert np.isnan(noise).all()
+
+
+def test_equal_tracebacks_are_counted_in_one_warning():
+    archive = make_archive([[0.5, 0.5]])
+    for number in (1, 2):
+        trial = archive.open(Job(Proposal(number, np.array([0.1]))), {"a": number})
+        for fold in range(2):
+            archive.add(outcome(number, fold, None, "Boom", "fit"))
+        archive.close(trial)
+    with pytest.warns(FitFailedWarning, match="4 fits failed out of a total of 6"):
+        report_failures(archive)
+
+
+def test_scoring_that_failed_is_reported_once():
+    archive = make_archive([[0.5, 0.5]])
+    trial = archive.open(Job(Proposal(1, np.array([0.1]))), {"a": 1})
+    for fold in range(2):
+        archive.add(outcome(1, fold, None, "Boom", "score"))
+    archive.close(trial)
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always")
+        report_failures(archive)
+    assert len(record) == 1
+    assert "Scoring failed on 2 out of 4" in str(record[0].message)
