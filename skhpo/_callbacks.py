@@ -1,4 +1,4 @@
-"""Callbacks of the search itself: a plain function that sees each finished candidate."""
+"""Callbacks of the search itself: plain functions that see each finished candidate."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

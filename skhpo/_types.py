@@ -45,7 +45,7 @@ class Proposal:
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """One evaluation to be done: a proposal at a resource, from scratch or continued."""
+    """One evaluation to do: a proposal at a resource, from scratch or continued."""
 
     proposal: Proposal
     resource: int | None = (

@@ -1,4 +1,4 @@
-"""The unit of work: fit one setting on one fold, score it, time it, catch what it raises.
+"""The unit of work: fit a setting on a fold, score it, time it, catch what it raises.
 
 Runs in a worker, so everything here is a module-level function of plain values. What is
 the same for all fits of a search travels once, as a :class:`Payload`.

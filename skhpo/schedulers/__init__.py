@@ -1,4 +1,4 @@
-"""Order: which job comes next. Schedulers know jobs and trials, never points or fits."""
+"""Order: which job comes next. Schedulers know jobs and trials, not points or fits."""
 
 from skhpo.schedulers._fifo import Fifo
 

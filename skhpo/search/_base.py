@@ -35,7 +35,7 @@ from skhpo._sklearn import (
     warning_filters,
 )
 from skhpo.evaluation import FoldEvaluator, Payload, fit_metadata, open_dispatcher
-from skhpo.space import Space, check_names, default_params
+from skhpo.space import Space, check_names
 
 
 @dataclass(eq=False)
@@ -285,22 +285,16 @@ class SequentialSearchCV(BaseSearchCV):
         task.contexts.end_search()
         return archive
 
-    def _initial_settings(self, space):
-        """Return the (point, params) pairs to try first.
-
-        The user's own; then the estimator's, where they lie in the space.
-        """
+    def _given_settings(self, space):
+        """Return ``initial_params`` as (point, params) pairs."""
+        given = self.initial_params or []
         settings = []
-        given = self.initial_params
-        for number, params in enumerate(
-            [given] if isinstance(given, dict) else given or ()
-        ):
+        for number, params in enumerate([given] if isinstance(given, dict) else given):
             try:
                 settings.append((space.to_point(params), params))
-            except ValueError as error:
+            except (ValueError, TypeError) as error:
                 raise ValueError(f"initial_params[{number}]: {error}") from error
-        own = default_params(space, self.estimator)
-        return settings if own is None else [*settings, own]
+        return settings
 
     def _n_planned(self, space):
         """Return how many candidates there will be at most; None = not known."""
@@ -527,9 +521,9 @@ def _no_score_message(archive):
     trial, fold = _first_bad_fold(archive)
     return (
         f"None of the {len(trials)} candidates could be scored on all "
-        f"{archive.n_splits} folds, so that the first one is taken for the best. {what} "
-        f"(first: candidate {trial.id}, split {fold}, params {trial.params}). Check the "
-        "scorer and the folds (a fold without one of the classes?), or set "
+        f"{archive.n_splits} folds, so that the first one is taken for the best. "
+        f"{what} (first: candidate {trial.id}, split {fold}, params {trial.params}). "
+        "Check the scorer and the folds (a fold without one of the classes?), or set "
         "error_score='raise' to debug."
     )
 

@@ -12,9 +12,11 @@ from skhpo.optimizers import (
     GridDesign,
     RandomDesign,
     SobolDesign,
+    initial_design_size,
 )
 from skhpo.schedulers import Fifo
 from skhpo.search._base import SequentialSearchCV
+from skhpo.space import default_params
 
 
 class BayesSearchCV(SequentialSearchCV):
@@ -37,9 +39,9 @@ class BayesSearchCV(SequentialSearchCV):
         ``(low, high)`` of two ints or two floats for a range, with an optional third
         entry ``"uniform"``, ``"log-uniform"`` or ``"logit-uniform"``; a dimension
         (:class:`~skhpo.Real`, :class:`~skhpo.Integer`, :class:`~skhpo.Categorical`,
-        :class:`~skhpo.Ordinal`), which may be conditional (``when=``); or a frozen scipy
-        distribution. A list of dicts holds alternatives, which share the budget and the
-        model.
+        :class:`~skhpo.Ordinal`), which may be conditional (``when=``); or a frozen
+        scipy distribution. A list of dicts holds alternatives, which share the budget
+        and the model.
 
     n_iter : int or None, default=50
         Number of candidates. A finite space with no more settings than this is tried
@@ -184,8 +186,8 @@ class BayesSearchCV(SequentialSearchCV):
 
     References
     ----------
-    .. [1] D. R. Jones, M. Schonlau, W. J. Welch (1998), Efficient global optimization of
-       expensive black-box functions, Journal of Global Optimization 13.
+    .. [1] D. R. Jones, M. Schonlau, W. J. Welch (1998), Efficient global optimization
+       of expensive black-box functions, Journal of Global Optimization 13.
     .. [2] S. Ament et al. (2023), Unexpected improvements to expected improvement for
        Bayesian optimization, NeurIPS, arXiv:2310.20708.
 
@@ -274,16 +276,20 @@ class BayesSearchCV(SequentialSearchCV):
         self.optimizer_ = self._optimizer_name(space)
         if self.optimizer_ == "grid":
             return GridDesign(space, repeats=True, rng=rng)
-        first = self._initial_settings(space)
-        given = FixedPoints(space, first, rng=rng)
+        given = FixedPoints(space, self._given_settings(space), rng=rng)
         if self.optimizer_ == "random":
             return Chain([given], then=RandomDesign(space, rng=rng))
         if self.optimizer_ == "sobol":
             return Chain([given], then=SobolDesign(space, rng=rng))
-        n_design = max(0, self._n_initial(space) - len(first))
-        design = SobolDesign(space, n_points=n_design, rng=streams.generator("design"))
-        model = GaussianProcessOptimizer(space, acquisition=self.acquisition, rng=rng)
-        return Chain([given, design], then=model)
+        own = default_params(space, self.estimator)
+        default = FixedPoints(space, [] if own is None else [own], rng=rng)
+        model = GaussianProcessOptimizer(
+            space,
+            acquisition=self.acquisition,
+            n_initial=self._n_initial(space),
+            rng=rng,
+        )
+        return Chain([given, default], then=model)
 
     def make_scheduler(self):
         """Return what decides on the order: each proposal once, in full."""
@@ -299,5 +305,4 @@ class BayesSearchCV(SequentialSearchCV):
         """Return the size of the initial design, the estimator's own included."""
         if self.initial_points != "auto":
             return self.initial_points
-        n = int(np.clip(space.n_dims + 1, 6, 10))
-        return n if self.n_iter is None else min(n, max(2, self.n_iter // 4))
+        return initial_design_size(space, self.n_iter or 100)
