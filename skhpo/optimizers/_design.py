@@ -25,7 +25,7 @@ from skhpo.optimizers._base import BaseOptimizer, Points, Unseen
 from skhpo.space import Space
 
 _BLOCK = 64  # points drawn at a time
-_PATIENCE = 512  # seen points in a row before a finite space is enumerated
+_PATIENCE = 8  # blocks without a new point before a finite space is enumerated
 _MAX_ENUMERATED = 200_000
 _POINTS_PER_BRANCH = 2  # in turns, before Sobol's own proportions rule
 
@@ -44,20 +44,31 @@ class StreamDesign(BaseOptimizer):
 
     @abstractmethod
     def _draw(self) -> Points:
-        """The next (k, d) points of the stream, seen ones and infeasible ones too."""
+        """The next (k, d) feasible points of the stream; seen ones, too; k may be 0."""
 
-    def _accepts(self, point: Points) -> bool:
-        """Whether a point of the stream is wanted."""
+    def _is_due(self, point: Points) -> bool:
+        """Whether an unseen point of the stream is wanted now."""
         return True
 
     def next_point(self, unseen: Unseen) -> Points | None:
         """The next unseen point; None = the space is exhausted."""
-        if self._rest is None:
-            for _ in range(_PATIENCE):
-                point = self._pop()
-                if point in unseen and self._accepts(point):
+        if self._rest is not None:
+            return self._next_of_rest(unseen)
+        for _ in range(_PATIENCE):
+            while self._stream:
+                point = self._stream.popleft()
+                if point in unseen and self._is_due(point):
                     return point
-            self._rest = self._unseen_rest(unseen)
+            self._stream.extend(self._draw())
+        if self.space.size is None or self.space.size > _MAX_ENUMERATED:
+            samples = self.space.sample(_BLOCK, self.rng)
+            return next((point for point in samples if point in unseen), None)
+        rest = [point for point in self.space.grid() if point in unseen]
+        self.rng.shuffle(rest)
+        self._rest = deque(rest)
+        return self._next_of_rest(unseen)
+
+    def _next_of_rest(self, unseen: Unseen) -> Points | None:
         while self._rest:
             point = self._rest.popleft()
             if point in unseen:
@@ -67,21 +78,6 @@ class StreamDesign(BaseOptimizer):
     def _suggest(self, unseen: Unseen) -> Proposal | None:
         point = self.next_point(unseen)
         return None if point is None else self._proposal(point)
-
-    def _pop(self) -> Points:
-        if not self._stream:
-            self._stream.extend(self._draw())
-        return self._stream.popleft()
-
-    def _unseen_rest(self, unseen: Unseen) -> deque[Points]:
-        """Every unseen point of a finite space, or fresh samples of an infinite one."""
-        size = self.space.size
-        if size is None or size > _MAX_ENUMERATED:
-            left = [p for p in self.space.sample(_PATIENCE, self.rng) if p in unseen]
-            return deque(left)
-        left = [point for point in self.space.grid() if point in unseen]
-        self.rng.shuffle(left)
-        return deque(left)
 
 
 class RandomDesign(StreamDesign):
@@ -124,10 +120,8 @@ class SobolDesign(StreamDesign):
         return super()._suggest(unseen)
 
     def _draw(self) -> Points:
-        return self.space.snap(self._sobol.random(_BLOCK))
-
-    def _accepts(self, point: Points) -> bool:
-        return self.space.is_feasible(point) and self._is_due(point)
+        points = self.space.snap(self._sobol.random(_BLOCK))
+        return points[[self.space.is_feasible(point) for point in points]]
 
     def _is_due(self, point: Points) -> bool:
         """Whether it is its branch's turn: branches take turns at the start."""

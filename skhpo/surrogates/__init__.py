@@ -6,11 +6,7 @@ from skhpo.surrogates._gp import (
     Hyperparameters,
     fit_gaussian_process,
 )
-from skhpo.surrogates._transforms import (
-    ScoreTransform,
-    fit_score_transform,
-    tied_share,
-)
+from skhpo.surrogates._transforms import ScoreTransform, fit_score_transform
 
 __all__ = [
     "GaussianProcess",
@@ -19,5 +15,4 @@ __all__ = [
     "fit_gaussian_process",
     "fit_score_transform",
     "log_expected_improvement",
-    "tied_share",
 ]

@@ -89,15 +89,6 @@ def shrunk_noise(variance: Array) -> Array:
     return 0.5 * (np.where(known, variance, median) + median)
 
 
-def tied_share(scores: Array) -> float:
-    """Share of the finite scores that equal the most frequent one: a plateau."""
-    finite = scores[np.isfinite(scores)]
-    if not len(finite):
-        return 0.0
-    counts = np.unique(finite, return_counts=True)[1]
-    return float(counts.max() / len(finite))
-
-
 def _quarters(scores: Array) -> Array:
     """A quarter of each score, 0 for a failed one."""
     return _QUARTER * np.where(np.isfinite(scores), scores, 0.0)

@@ -113,6 +113,23 @@ def test_initial_points_count_what_is_told_and_in_flight():
     assert origins == ["initial", "initial", "ask", "ask"]
 
 
+def test_looks_elsewhere_now_and_then_while_nothing_gets_better(monkeypatch):
+    optimizer = gp(n_initial=5)
+    n_designed = 0
+    next_point = optimizer._design.next_point
+
+    def counted(unseen):
+        nonlocal n_designed
+        n_designed += 1
+        return next_point(unseen)
+
+    monkeypatch.setattr(optimizer._design, "next_point", counted)
+    points = UNIT.sample(20, np.random.default_rng(1))
+    optimizer.tell(results(points, -np.arange(20.0)))
+    best_after(optimizer, lambda point: -30.0 - point[0], 16)
+    assert n_designed == 2
+
+
 def test_avoids_the_region_where_everything_fails():
     def score(point):
         return np.nan if point[0] > 0.5 else peak(point)
@@ -185,9 +202,9 @@ def test_observations_count_results_since_the_last_improvement():
     points = UNIT.sample(5, np.random.default_rng(0))
     data.add(results(points, [0.1, np.nan, 0.5, 0.5, np.inf]))
     assert data.best_score == 0.5
-    assert data.n_since_improvement == 0
+    assert data.n_since_improvement == 2
     data.add(results(points[:3], [0.2, np.nan, 0.5]))
-    assert data.n_since_improvement == 3
+    assert data.n_since_improvement == 5
     np.testing.assert_array_equal(data.best(2), points[[2, 3]])
 
 
@@ -208,6 +225,16 @@ def test_incumbent_is_a_mean_where_scores_are_noisy():
     data = observed(40, score=lambda point: peak(point) + 0.3 * rng.standard_normal())
     belief = model().belief(data)
     assert belief.best < belief.process.targets.max() - 0.3
+
+
+def test_points_that_share_the_best_score_raise_the_bar():
+    data = observed(15)
+    best = data.best(1)[0]
+    neighbours = np.clip(best + np.array([[0.0, 1e-3], [1e-3, 0.0]]), 0, 1)
+    data.add(results(neighbours, [peak(best)] * 2))
+    assert data.n_best == 3
+    belief = model().belief(data)
+    assert belief.best == pytest.approx(belief.process.targets.max() + 0.4)
 
 
 def test_beyond_two_hundred_points_most_updates_extend(monkeypatch):

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from skhpo.surrogates import fit_score_transform, tied_share
+from skhpo.surrogates import fit_score_transform
 from skhpo.surrogates._transforms import shrunk_noise
 
 any_scores = arrays(np.float64, st.integers(0, 12), elements=st.floats(width=64))
@@ -93,8 +93,3 @@ def test_noise_is_shrunk_half_way_to_its_median():
     noise = shrunk_noise(np.array([1.0, 3.0, 5.0, np.nan]))
     np.testing.assert_allclose(noise, [2.0, 3.0, 4.0, 3.0])
     np.testing.assert_allclose(shrunk_noise(np.full(3, np.nan)), 0)
-
-
-def test_tied_share_counts_the_most_frequent_score():
-    assert tied_share(np.array([1.0, 1.0, 2.0, np.nan, 3.0])) == 0.5
-    assert tied_share(np.array([np.nan])) == 0.0

@@ -23,6 +23,7 @@ _EVERY_POINT_UNTIL = 200  # points up to which each one brings a refit
 _SECOND_START_EVERY = 5  # fits
 _MAX_POINTS = 400  # beyond: a part of the points
 _N_BEST, _N_NEWEST = 150, 150  # of them; the others at random
+_TIE_MARGIN, _MAX_MARGIN = 0.2, 1.0  # in standard deviations of the targets
 _NOISY = 0.05  # share of noise in the variance above which a best score is luck
 
 
@@ -69,7 +70,8 @@ class Model:
         except LinAlgError:
             self._process = None
             return None
-        return Belief(self._process, self._incumbent(targets, noise))
+        to_beat = self._incumbent(targets, noise) + _margin(data.n_best)
+        return Belief(self._process, to_beat)
 
     def _is_refit_due(self, n: int) -> bool:
         every = 1 if n <= _EVERY_POINT_UNTIL else -(-n // 100)
@@ -118,3 +120,13 @@ class Model:
         if known < _NOISY * (h.s2 + known):
             return float(targets.max())
         return float(self._process.fitted_mean().max())
+
+
+def _margin(n_best: int) -> float:
+    """How far to beat the incumbent, when so many points share the best score.
+
+    Trees have a summit that is a plateau: many settings, one and the same score. A
+    smooth process sees a little improvement left everywhere on it and would stay there
+    for the rest of the search. A smooth objective never ties, and has no margin.
+    """
+    return min(_TIE_MARGIN * max(n_best - 1, 0), _MAX_MARGIN)

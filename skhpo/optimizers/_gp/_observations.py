@@ -6,7 +6,6 @@ import numpy as np
 
 from skhpo._types import Result
 from skhpo.space import Space
-from skhpo.surrogates import tied_share
 
 
 class Observations:
@@ -18,7 +17,6 @@ class Observations:
         self.encoded = np.empty((0, space.n_dims))
         self.scores = np.empty(0)
         self.noise = np.empty(0)
-        self._n_at_best = 0  # results told up to the last improvement
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -30,15 +28,12 @@ class Observations:
         points = np.array([result.proposal.point for result in results], dtype=float)
         scores = np.array([result.score for result in results], dtype=float)
         noise = np.array([result.noise for result in results], dtype=float)
-        best = self.best_score
         self.points = np.vstack([self.points, points])
         self.encoded = np.vstack([self.encoded, self.space.encode(points)])
         self.scores = np.append(
             self.scores, np.where(np.isfinite(scores), scores, np.nan)
         )
         self.noise = np.append(self.noise, noise)
-        if self.best_score > best:
-            self._n_at_best = len(self)
 
     @property
     def best_score(self) -> float:
@@ -47,13 +42,15 @@ class Observations:
         )
 
     @property
-    def n_since_improvement(self) -> int:
-        return len(self) - self._n_at_best
+    def n_best(self) -> int:
+        """How many points share the best score."""
+        return int(np.sum(self.scores == self.best_score))
 
     @property
-    def tied_share(self) -> float:
-        """Share of the scores that are one and the same number."""
-        return tied_share(self.scores)
+    def n_since_improvement(self) -> int:
+        """Results since the first of those that share the best score."""
+        is_best = self.scores == self.best_score
+        return len(self) - 1 - int(np.argmax(is_best)) if is_best.any() else len(self)
 
     def best(self, k: int) -> np.ndarray:
         """(<= k, d) the points with the best scores, the best first."""

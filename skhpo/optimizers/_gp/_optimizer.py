@@ -1,9 +1,9 @@
 """Bayesian optimization with a Gaussian process.
 
 Each suggestion fits the process to everything that was told (``_model.py``), takes the
-points in flight for granted, and maximises the acquisition (``_maximiser.py``). Now and
-then a point of the space-filling design comes in between: a process that has settled
-into a plateau or a local basin never notices what it does not look at.
+points in flight for granted, and maximises the acquisition (``_maximiser.py``). While
+nothing gets better, a point of the space-filling design comes in between now and then:
+a process that has settled into a local basin never notices what it does not look at.
 
 References
 ----------
@@ -31,9 +31,8 @@ ACQUISITIONS = {"logei": log_expected_improvement}
 
 _N_CLOUD = 1024
 _N_BEST = 5  # observed points whose surroundings are searched
-_EXPLORE_EVERY = 8  # proposals
-_EXPLORE_EVERY_WHEN_STUCK = 4
-_PLATEAU = 1 / 3  # share of tied scores that makes a plateau
+_STUCK_AFTER = 8  # results without an improvement, or d where that is more
+_EXPLORE_EVERY = 8  # proposals while stuck
 _SMALL_SPACE = 2000  # points, or 4 times those told: searched exactly
 
 
@@ -72,7 +71,7 @@ class GaussianProcessOptimizer(BaseOptimizer):
         self._design = SobolDesign(space, rng=rng)
         self._observations = Observations(space)
         self._model = Model(space.categorical, rng=rng)
-        self._n_since_exploration = 0
+        self._n_asked_while_stuck = 0
         self._grid: tuple[Points, list[bytes]] | None = None
 
     def tell(self, results: Sequence[Result]) -> None:
@@ -95,17 +94,12 @@ class GaussianProcessOptimizer(BaseOptimizer):
         return None if point is None else self._proposal(point, origin=origin)
 
     def _explores(self) -> bool:
-        """Whether this proposal ignores the model; counts proposals."""
-        data = self._observations
-        is_stuck = data.n_since_improvement >= max(8, self.space.n_dims)
-        often = is_stuck or data.tied_share > _PLATEAU
-        self._n_since_exploration += 1
-        if self._n_since_exploration < (
-            _EXPLORE_EVERY_WHEN_STUCK if often else _EXPLORE_EVERY
-        ):
+        """Whether this proposal ignores the model, as some do while it is stuck."""
+        n_idle = self._observations.n_since_improvement
+        if n_idle < max(_STUCK_AFTER, self.space.n_dims):
             return False
-        self._n_since_exploration = 0
-        return True
+        self._n_asked_while_stuck += 1
+        return self._n_asked_while_stuck % _EXPLORE_EVERY == 0
 
     def _most_promising(self, unseen: Unseen) -> Points | None:
         """The point of largest acquisition; None = the model is of no use now."""
