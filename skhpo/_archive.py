@@ -75,7 +75,7 @@ class Archive:
         self.error_score = error_score
         self.trials = []
         self.incumbent = None  # best complete trial so far
-        self.n_closed = 0
+        self.closed = []  # complete and failed trials, in the order of commits
         self._folds = _FoldEffects(n_splits)
 
     def open(self, job, params, twin=None):
@@ -108,7 +108,7 @@ class Archive:
                 self.incumbent = trial
         else:
             trial.status = "failed"
-        self.n_closed += 1
+        self.closed.append(trial)
 
     def drop(self, trial):
         """Mark a trial that will not be evaluated to its end."""

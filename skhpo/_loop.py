@@ -176,7 +176,7 @@ class SearchLoop:
         return None
 
     def _time_left(self):
-        if self._deadline is None or self._archive.n_closed == 0:
+        if self._deadline is None or not self._archive.closed:
             return None
         return self._deadline - time.monotonic()
 

@@ -79,6 +79,7 @@ class SequentialSearchCV(BaseSearchCV):
         "objective": [str, None],
         "constraints": [callable, list, tuple, None],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "stop": [callable, None],
         "callbacks": [callable, list, tuple, None],
     }
 
@@ -109,6 +110,7 @@ class SequentialSearchCV(BaseSearchCV):
         objective,
         constraints,
         max_time,
+        stop,
         callbacks,
     ):
         super().__init__(
@@ -131,6 +133,7 @@ class SequentialSearchCV(BaseSearchCV):
         self.objective = objective
         self.constraints = constraints
         self.max_time = max_time
+        self.stop = stop
         self.callbacks = callbacks
 
     def __sklearn_is_fitted__(self):
@@ -271,7 +274,7 @@ class SequentialSearchCV(BaseSearchCV):
                 archive=archive,
                 n_points=self.n_points_,
                 asynchronous=self.asynchronous,
-                listeners=self._listeners(archive, task.contexts, planned),
+                listeners=self._listeners(archive, task, planned),
                 deadline=self._deadline(),
             )
             try:
@@ -280,7 +283,7 @@ class SequentialSearchCV(BaseSearchCV):
                 self.stop_reason_ = "interrupted"
                 self._publish_interrupted(archive)
                 raise
-        is_all = reason == SPACE_EXHAUSTED and archive.n_closed == self.n_iter
+        is_all = reason == SPACE_EXHAUSTED and len(archive.closed) == self.n_iter
         self.stop_reason_ = "n_iter" if is_all else reason
         task.contexts.end_search()
         return archive
@@ -351,14 +354,18 @@ class SequentialSearchCV(BaseSearchCV):
     def _deadline(self):
         return None if self.max_time is None else time.monotonic() + self.max_time
 
-    def _listeners(self, archive, contexts, planned):
+    def _listeners(self, archive, task, planned):
         """Return what looks at each committed trial, and may end the search."""
         listeners = [
             partial(_call_back, callback, archive, planned, time.monotonic())
             for callback in _as_list(self.callbacks)
         ]
-        if contexts.active:
-            listeners.append(lambda _: "callback" if contexts.stop_requested else None)
+        if task.contexts.active:
+            listeners.append(
+                lambda _: "callback" if task.contexts.stop_requested else None
+            )
+        if self.stop is not None:
+            listeners.append(lambda _: self.stop(archive, task.space))
         return listeners
 
     # ---- finish
@@ -477,7 +484,7 @@ def _call_back(callback, archive, planned, start, trial):
     """Tell a callback of a committed trial; return a reason to stop, or None."""
     best = archive.incumbent
     progress = Progress(
-        n_done=archive.n_closed,
+        n_done=len(archive.closed),
         n_iter=planned,
         params=trial.params,
         score=trial.score,

@@ -122,6 +122,12 @@ class BayesSearchCV(SequentialSearchCV):
         Seconds after which no new fit is started and no result awaited; the refit is
         not included. The first candidate is always awaited.
 
+    stop : stopping rule or callable, default=None
+        When to stop before the budget is used up: :class:`~skhpo.NoImprovement`,
+        :class:`~skhpo.TargetReached`, :class:`~skhpo.ExpectedGainBelow`, combined with
+        ``|`` (either) and ``&`` (both); or a function ``f(archive, space)`` that
+        returns the reason to stop, or None. Asked after each candidate.
+
     callbacks : callable or list of callables, default=None
         Functions ``f(progress)`` called after each candidate with a
         :class:`~skhpo.Progress`; returning something truthy ends the search.
@@ -167,8 +173,8 @@ class BayesSearchCV(SequentialSearchCV):
         Candidates in flight.
 
     stop_reason_ : str
-        Why the search ended: "n_iter", "space_exhausted", "max_time", "callback" or
-        "interrupted".
+        Why the search ended: "n_iter", "space_exhausted", "max_time", "callback",
+        "interrupted", or what the stopping rule said.
 
     classes_ : ndarray of shape (n_classes,)
         Class labels; only of a classifier.
@@ -243,6 +249,7 @@ class BayesSearchCV(SequentialSearchCV):
         objective=None,
         constraints=None,
         max_time=None,
+        stop=None,
         callbacks=None,
     ):
         super().__init__(
@@ -264,6 +271,7 @@ class BayesSearchCV(SequentialSearchCV):
             objective=objective,
             constraints=constraints,
             max_time=max_time,
+            stop=stop,
             callbacks=callbacks,
         )
         self.optimizer = optimizer
