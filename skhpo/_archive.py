@@ -21,6 +21,7 @@ from skhpo._sklearn import masked_param_columns, warn_or_raise_about_fit_failure
 from skhpo._types import FoldOutcome, Job, Result
 
 FINISHED = ("complete", "failed")
+_UNKNOWN = object()
 
 
 @dataclass(eq=False, slots=True)
@@ -62,15 +63,15 @@ class Archive:
     n_splits : int
         Folds of each trial.
     choose_metric : callable
-        Called with the scores of a fold, a dict by metric, when there are several:
-        returns the name of the one that steers. May raise.
+        Called with the first scores of a fold: a number, or a dict by metric. Returns
+        the name of the metric that steers, None for a number. May raise.
     error_score : float
         What a failed fold shows in the table.
     """
 
     def __init__(self, n_splits, choose_metric, error_score=nan):
         self.n_splits = n_splits
-        self.objective = None  # name of the metric that steers, once known
+        self.objective = _UNKNOWN  # name of the metric that steers; None = the only one
         self._choose_metric = choose_metric
         self.error_score = error_score
         self.trials = []
@@ -148,11 +149,11 @@ class Archive:
     def steering_score(self, outcome):
         """Return the score of a fold that steers the search; nan where it failed."""
         scores = outcome.test_scores
-        if isinstance(scores, dict):
-            if self.objective is None:
-                self.objective = self._choose_metric(scores)
-            scores = scores[self.objective]
-        return nan if scores is None else scores
+        if scores is None:
+            return nan
+        if self.objective is _UNKNOWN:
+            self.objective = self._choose_metric(scores)
+        return scores if self.objective is None else scores[self.objective]
 
 
 class _FoldEffects:

@@ -12,13 +12,22 @@ from skhpo._archive import Archive, build_cv_results, report_failures
 from skhpo._types import FoldOutcome, Job, Proposal
 
 
+def single(scores):
+    """There is one metric."""
+
+
+def first(scores):
+    """The first of several metrics steers."""
+    return next(iter(scores)) if isinstance(scores, dict) else None
+
+
 def outcome(trial, fold, scores, error=None, stage=None):
     return FoldOutcome(trial, fold, scores, scores, 0.1, 0.01, error, stage)
 
 
 def make_archive(table, **keywords):
     """Return an archive with one closed trial per row of fold scores."""
-    keywords = {"choose_metric": lambda scores: next(iter(scores)), **keywords}
+    keywords = {"choose_metric": first, **keywords}
     archive = Archive(n_splits=len(table[0]), **keywords)
     for number, row in enumerate(table):
         job = Job(Proposal(number, np.array([0.5])))
@@ -78,7 +87,7 @@ def test_non_finite_means_are_warned_of_once_per_metric():
 
 
 def test_labels_become_columns_where_asked_for():
-    archive = Archive(1, choose_metric=None)
+    archive = Archive(1, choose_metric=single)
     for number in range(2):
         proposal = Proposal(number, np.array([0.5]), labels={"origin": "ask"})
         job = Job(proposal, labels={"rung": number})

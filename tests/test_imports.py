@@ -43,7 +43,13 @@ MAY_IMPORT = {
     "testing": set(PARTS),
     "search": {*PARTS, "model_selection", "importance"},
     "model_selection": {*PARTS, "search"},
-    "skhpo": {"search", "space", "_callbacks", "_stopping", "_version"},  # skhpo/__init__.py
+    "skhpo": {
+        "search",
+        "space",
+        "_callbacks",
+        "_stopping",
+        "_version",
+    },  # skhpo/__init__.py
 }
 
 # The only files that may lean on what scikit-learn and joblib do not promise.

@@ -14,6 +14,10 @@ from skhpo.space import Space
 SPACE = Space({"a": (0.0, 1.0)})
 
 
+def single(scores):
+    """There is one metric."""
+
+
 class SimulatedEvaluator:
     """Workers on a simulated clock; a fold's seconds are a function of (trial, fold).
 
@@ -84,7 +88,7 @@ def lognormal_seconds(seed, n=2000, n_splits=5, between=1.0, within=0.2):
 
 def search(n_iter=40, n_workers=2, n_points=3, n_splits=5, seed=0, **keywords):
     evaluator = SimulatedEvaluator(n_workers, n_splits, lognormal_seconds(seed))
-    archive = Archive(n_splits, choose_metric=None)
+    archive = Archive(n_splits, choose_metric=single)
     optimizer = keywords.pop("optimizer", None) or Walk()
     loop = SearchLoop(
         space=SPACE,
@@ -204,7 +208,7 @@ def test_an_exception_keeps_what_was_evaluated():
             raise KeyboardInterrupt
 
     evaluator = SimulatedEvaluator(4, 1, lognormal_seconds(0))
-    archive = Archive(1, choose_metric=None)
+    archive = Archive(1, choose_metric=single)
     loop = SearchLoop(
         space=SPACE,
         optimizer=Walk(),

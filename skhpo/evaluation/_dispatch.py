@@ -123,13 +123,15 @@ class Queued(_Dispatcher):
         self.shares_memory = isinstance(self._backend, ThreadingBackend)
         self.limit = _pre_dispatch_limit(pre_dispatch, self.n_jobs)
         self._results = queue.SimpleQueue()
-        self._nested = self._backend.get_nested_backend()
         self._folder = None
         self._handle = payload if self.shares_memory else self._dump(payload)
 
     def submit(self, call):
         run = _run_in_thread if self.shares_memory else _run_in_process
-        batch = BatchedCalls([(run, (self._handle, *call), {})], self._nested)
+        # A new one for each call: in threads, one for all would be a pool that a fit
+        # shuts down while another waits for it.
+        nested = self._backend.get_nested_backend()
+        batch = BatchedCalls([(run, (self._handle, *call), {})], nested)
         self._submit(batch, callback=self._results.put)
 
     def get(self, timeout=None):

@@ -2,7 +2,6 @@
 
 import time
 import warnings
-from collections.abc import Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 from sklearn import get_config
 from sklearn.base import clone, is_classifier
+from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state, indexable
 
@@ -48,6 +48,7 @@ class _Task:
     scorer: Any
     splits: list
     space: Space
+    given: list  # (point, params) of initial_params
     streams: Streams
     estimator: Any  # a clone, never fitted
     contexts: FoldContexts
@@ -64,13 +65,16 @@ class _Task:
 class SequentialSearchCV(BaseSearchCV):
     """Base class of the searches: one loop, different optimizers and schedulers.
 
-    A subclass defines ``make_optimizer(space, streams)`` and ``make_scheduler()``, and
-    names its own parameters in ``_parameter_constraints``.
+    A subclass defines ``make_optimizer(space, given, streams)`` and
+    ``make_scheduler()``, and names its own parameters in ``_parameter_constraints``.
     """
 
     _parameter_constraints: dict = {
         **BaseSearchCV._parameter_constraints,
-        "search_space": "no_validation",  # Space has better messages
+        # checked in fit, with better messages
+        "search_space": "no_validation",
+        "scoring": [str, callable, list, tuple, dict, None],
+        "callbacks": "no_validation",
         "n_iter": [Interval(Integral, 1, None, closed="left"), None],
         "random_state": ["random_state"],
         "initial_params": [list, tuple, dict, None],
@@ -80,7 +84,6 @@ class SequentialSearchCV(BaseSearchCV):
         "constraints": [callable, list, tuple, None],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "stop": [callable, None],
-        "callbacks": [callable, list, tuple, None],
     }
 
     #: scikit-learn's hook for its own ``fit``, which ours replaces.
@@ -192,6 +195,7 @@ class SequentialSearchCV(BaseSearchCV):
     def _check(self, X, y, params):
         _check_misplaced(self, params)
         _check_callbacks(self.callbacks)
+        _check_scorer_names(self.scoring)
         if self.n_iter is None and self.max_time is None:
             raise ValueError(
                 "n_iter=None means no limit to the number of candidates, which needs "
@@ -200,24 +204,23 @@ class SequentialSearchCV(BaseSearchCV):
         scorer, _ = self._get_scorers()
         if is_multimetric_scorer(scorer):
             self._steering_metric(scorer_dict(scorer))
-        elif self.objective is not None and not callable(self.scoring):
-            raise ValueError(
-                f"objective={self.objective!r} chooses among several metrics, and "
-                f"scoring={self.scoring!r} is a single one. Leave objective=None."
-            )
+        elif not callable(self.scoring):
+            self._check_no_objective()
         X, y = indexable(X, y)
         params = check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
         contexts = FoldContexts(self, X, y, fit_metadata(params))
         splits = self._split(X, y, routed.splitter.split)
         streams = Streams(check_random_state(self.random_state).randint(2**31 - 1))
+        space = self._make_space(streams)
         return _Task(
             X=X,
             y=y,
             routed=routed,
             scorer=scorer,
             splits=splits,
-            space=self._make_space(streams),
+            space=space,
+            given=self._given_settings(space),
             streams=streams,
             estimator=clone(self.estimator),
             contexts=contexts,
@@ -228,6 +231,22 @@ class SequentialSearchCV(BaseSearchCV):
         check_names(space, self.estimator)
         space.check_feasible(streams.generator("feasible"))
         return space
+
+    def _given_settings(self, space):
+        """Return ``initial_params`` as (point, params) pairs."""
+        given = self.initial_params or []
+        settings = []
+        for number, params in enumerate([given] if isinstance(given, dict) else given):
+            try:
+                point = space.to_point(params)
+            except (ValueError, TypeError) as error:
+                raise ValueError(f"initial_params[{number}]: {error}") from error
+            if not space.is_feasible(point):
+                raise ValueError(
+                    f"initial_params[{number}]={params!r} violates the constraints."
+                )
+            settings.append((point, params))
+        return settings
 
     def _split(self, X, y, split_params):
         """Make the splits, once and for all candidates."""
@@ -248,7 +267,10 @@ class SequentialSearchCV(BaseSearchCV):
         return splits
 
     def _steering_metric(self, scores):
-        """Return which of several metrics steers the search."""
+        """Return which of several metrics steers the search; None = there is one."""
+        if not isinstance(scores, dict):
+            self._check_no_objective()
+            return None
         self._check_refit_for_multimetric(scores)
         if self.objective is None:
             return self.refit if isinstance(self.refit, str) else next(iter(scores))
@@ -259,6 +281,13 @@ class SequentialSearchCV(BaseSearchCV):
             )
         return self.objective
 
+    def _check_no_objective(self):
+        if self.objective is not None:
+            raise ValueError(
+                f"objective={self.objective!r} chooses among several metrics, and "
+                f"scoring={self.scoring!r} is a single one. Leave objective=None."
+            )
+
     # ---- assemble, run
 
     def _search(self, task):
@@ -268,7 +297,7 @@ class SequentialSearchCV(BaseSearchCV):
         with self._evaluator(task, planned) as evaluator:
             loop = SearchLoop(
                 space=task.space,
-                optimizer=self.make_optimizer(task.space, task.streams),
+                optimizer=self.make_optimizer(task.space, task.given, task.streams),
                 scheduler=self.make_scheduler(),
                 evaluator=evaluator,
                 archive=archive,
@@ -287,17 +316,6 @@ class SequentialSearchCV(BaseSearchCV):
         self.stop_reason_ = "n_iter" if is_all else reason
         task.contexts.end_search()
         return archive
-
-    def _given_settings(self, space):
-        """Return ``initial_params`` as (point, params) pairs."""
-        given = self.initial_params or []
-        settings = []
-        for number, params in enumerate([given] if isinstance(given, dict) else given):
-            try:
-                settings.append((space.to_point(params), params))
-            except (ValueError, TypeError) as error:
-                raise ValueError(f"initial_params[{number}]: {error}") from error
-        return settings
 
     def _n_planned(self, space):
         """Return how many candidates there will be at most; None = not known."""
@@ -443,7 +461,7 @@ def _is_fitted_name(name):
 def _as_list(value):
     if value is None:
         return []
-    return list(value) if isinstance(value, Iterable) else [value]
+    return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def _check_misplaced(search, params):
@@ -460,11 +478,22 @@ def _check_misplaced(search, params):
 
 def _check_callbacks(callbacks):
     for callback in _as_list(callbacks):
-        if not callable(callback):
+        if hasattr(callback, "on_fit_task_end") or not callable(callback):
             raise TypeError(
                 f"callbacks must be functions f(progress), got {callback!r}. "
                 "scikit-learn's own callback objects are set with "
                 "search.set_callbacks(...) (scikit-learn >= 1.9)."
+            )
+
+
+def _check_scorer_names(scoring):
+    """Refuse names of scorers that do not exist; scikit-learn's list them all."""
+    possible = get_scorer_names()
+    for name in scoring.values() if isinstance(scoring, dict) else _as_list(scoring):
+        if isinstance(name, str) and name not in possible:
+            raise ValueError(
+                f"scoring={name!r} is not a scorer.{did_you_mean(name, possible)} All "
+                "names: sklearn.metrics.get_scorer_names()."
             )
 
 

@@ -278,13 +278,13 @@ class BayesSearchCV(SequentialSearchCV):
         self.acquisition = acquisition
         self.initial_points = initial_points
 
-    def make_optimizer(self, space, streams):
+    def make_optimizer(self, space, given, streams):
         """Return what proposes settings."""
         rng = streams.generator("optimizer")
         self.optimizer_ = self._optimizer_name(space)
         if self.optimizer_ == "grid":
             return GridDesign(space, repeats=True, rng=rng)
-        given = FixedPoints(space, self._given_settings(space), rng=rng)
+        given = FixedPoints(space, given, rng=rng)
         if self.optimizer_ == "random":
             return Chain([given], then=RandomDesign(space, rng=rng))
         if self.optimizer_ == "sobol":
