@@ -123,7 +123,8 @@ class SearchLoop:
         params = proposal.params
         if params is None:
             params = self._space.to_params(proposal.point)
-        trial = self._archive.open(job, dict(params), self._twin(job))
+        params = dict(sorted(params.items()))  # as scikit-learn's searches have them
+        trial = self._archive.open(job, params, self._twin(job))
         self._running[trial.id] = trial
         self._clock.start(trial.id, job.resource or 1)
         if trial.twin is None:

@@ -16,8 +16,8 @@ joblib's private names in use, all of them here: ``Parallel._backend`` (the reso
 backend, set on entering the context manager; 0.12), ``BatchedCalls`` (tells the worker
 which backend is right for nested calls; 0.12), the backends' ``submit`` (1.5; before
 that ``apply_async``), ``retrieve_result_callback`` (1.3) and ``abort_everything``
-(0.10), and loky's ``dumps`` (cloudpickle, so that what was defined in ``__main__``
-travels; 0.12).
+(0.10), loky's ``dumps`` (cloudpickle, so that what was defined in ``__main__`` travels;
+0.12) and its executor's ``_work_ids`` (emptied before a kill; 0.12).
 """
 
 import os
@@ -81,15 +81,23 @@ class _Dispatcher:
         self._payload = payload
         self.n_jobs = _effective_n_jobs(parallel)
 
-    def close(self, abort):
-        """Release the workers; with ``abort``, end what still runs where possible."""
+    def close(self, kill):
+        """Release the workers. What waits is dropped; what runs is killed, or left.
+
+        Left to itself it ends with its fit, and the workers stay for the next search;
+        killed workers have to be started anew.
+        """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # joblib's on an early end
-            if abort:
-                self._abort()
+            self._drop_waiting()
+            if kill:
+                self._kill()
             self._parallel.__exit__(None, None, None)
 
-    def _abort(self):
+    def _drop_waiting(self):
+        pass
+
+    def _kill(self):
         pass
 
 
@@ -123,6 +131,7 @@ class Queued(_Dispatcher):
         self.shares_memory = isinstance(self._backend, ThreadingBackend)
         self.limit = _pre_dispatch_limit(pre_dispatch, self.n_jobs)
         self._results = queue.SimpleQueue()
+        self._submitted = set()  # loky's futures that are not done
         self._folder = None
         self._handle = payload if self.shares_memory else self._dump(payload)
 
@@ -132,7 +141,9 @@ class Queued(_Dispatcher):
         # shuts down while another waits for it.
         nested = self._backend.get_nested_backend()
         batch = BatchedCalls([(run, (self._handle, *call), {})], nested)
-        self._submit(batch, callback=self._results.put)
+        future = self._submit(batch, callback=self._results.put)
+        if self.can_kill:
+            self._submitted.add(future)
 
     def get(self, timeout=None):
         """Return the result that arrives next; None when ``timeout`` (s) passed."""
@@ -146,16 +157,24 @@ class Queued(_Dispatcher):
                     if timeout <= 0:
                         return None
                 continue
+            if self.can_kill:
+                self._submitted.discard(out)
             return self._backend.retrieve_result_callback(out)[0]
 
-    def close(self, abort):
+    def close(self, kill):
         try:
-            super().close(abort)
+            super().close(kill)
         finally:
             if self._folder is not None:
                 shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _abort(self):
+    def _drop_waiting(self):
+        for future in self._submitted:
+            future.cancel()
+
+    def _kill(self):
+        if self.can_kill:
+            _empty(self._backend._workers)
         self._backend.abort_everything(ensure_ready=False)
 
     def _dump(self, payload):
@@ -164,7 +183,7 @@ class Queued(_Dispatcher):
         try:
             return PayloadFile.write(self._folder, payload)
         except BaseException:
-            self.close(abort=False)
+            self.close(kill=False)
             raise
 
 
@@ -251,6 +270,18 @@ def _run_in_thread(payload, *call):
     # warning filters are the process's own already; the configuration is per thread
     with config_context(**payload.sklearn_config):
         return run_folds(payload, *call)
+
+
+def _empty(executor):
+    """Take back what loky's manager thread has not seen yet.
+
+    It would look up calls that ``terminate`` has forgotten, and print a KeyError.
+    """
+    while True:
+        try:
+            executor._work_ids.get_nowait()
+        except queue.Empty:
+            return
 
 
 def _effective_n_jobs(parallel):

@@ -20,7 +20,7 @@ from sklearn.utils import check_random_state, indexable
 from skhpo._archive import Archive, build_cv_results, report_failures
 from skhpo._callbacks import Progress
 from skhpo._errors import did_you_mean
-from skhpo._loop import SPACE_EXHAUSTED, SearchLoop
+from skhpo._loop import MAX_TIME, SPACE_EXHAUSTED, SearchLoop
 from skhpo._random import Streams
 from skhpo._sklearn import (
     BaseSearchCV,
@@ -312,8 +312,8 @@ class SequentialSearchCV(BaseSearchCV):
                 self.stop_reason_ = "interrupted"
                 self._publish_interrupted(archive)
                 raise
-        is_all = reason == SPACE_EXHAUSTED and len(archive.closed) == self.n_iter
-        self.stop_reason_ = "n_iter" if is_all else reason
+            is_all = reason == SPACE_EXHAUSTED and len(archive.closed) == self.n_iter
+            self.stop_reason_ = "n_iter" if is_all else reason
         task.contexts.end_search()
         return archive
 
@@ -336,12 +336,12 @@ class SequentialSearchCV(BaseSearchCV):
         evaluator = FoldEvaluator(
             dispatcher, self.n_splits_, self.n_points_, task.contexts
         )
-        abort = True
+        kill = True
         try:
             yield evaluator
-            abort = evaluator.n_outstanding > 0
+            kill = self.stop_reason_ == MAX_TIME and evaluator.n_outstanding > 0
         finally:
-            dispatcher.close(abort)
+            dispatcher.close(kill)
 
     def _payload(self, task, n_candidates):
         return Payload(
@@ -392,14 +392,20 @@ class SequentialSearchCV(BaseSearchCV):
         """Keep the table and the best of what was finished; there is no refit."""
         if not archive.finished:
             return
-        self.cv_results_ = build_cv_results(
-            archive, self.return_train_score, self._label_columns
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is reported is the interruption
+            self.cv_results_ = build_cv_results(
+                archive, self.return_train_score, self._label_columns
+            )
         if archive.incumbent is not None:
             self._select(archive)
 
     def _finish(self, task, archive):
-        report_failures(archive)
+        try:
+            report_failures(archive)
+        except ValueError:  # every fit failed: the table says how
+            self._publish_interrupted(archive)
+            raise
         self.multimetric_ = archive.is_multimetric
         self.cv_results_ = build_cv_results(
             archive, self.return_train_score, self._label_columns
@@ -465,9 +471,13 @@ def _as_list(value):
 
 
 def _check_misplaced(search, params):
-    """Refuse parameters of the search that were passed to ``fit``."""
+    """Refuse parameters of the search that were passed to ``fit``.
+
+    Unless the estimator's own ``fit`` knows the name, as xgboost's does ``verbose``.
+    """
     own = set(signature(type(search)).parameters)
-    misplaced = sorted(own & set(params))
+    fits = set(signature(search.estimator.fit).parameters)
+    misplaced = sorted((own & set(params)) - fits)
     if misplaced:
         name, door = misplaced[0], type(search).__name__
         raise TypeError(

@@ -65,7 +65,7 @@ def test_every_backend_gives_the_scores_of_cross_val_score(backend, n_jobs, kind
     assert type(dispatcher) is kind
     assert dispatcher.n_jobs == n_jobs
     scores = evaluate(dispatcher, settings)
-    dispatcher.close(abort=False)
+    dispatcher.close(kill=False)
     for params, row in zip(settings, scores, strict=True):
         expected = cross_val_score(SVC(**params), X, y, cv=SPLITS)
         np.testing.assert_array_equal(row, expected)
@@ -77,7 +77,7 @@ def test_the_payload_is_written_once_and_removed():
     folder = dispatcher._folder
     assert sorted(os.listdir(folder)) == ["body", "data"]
     evaluate(dispatcher, [{}, {}])
-    dispatcher.close(abort=False)
+    dispatcher.close(kill=False)
     assert not os.path.exists(folder)
 
 
@@ -132,7 +132,7 @@ def test_error_score_raise_lets_the_error_through():
         dispatcher.submit((0, {"fail": "fit"}, [0], None))
         with pytest.raises(RuntimeError, match="no fit today"):
             dispatcher.get()
-        dispatcher.close(abort=True)
+        dispatcher.close(kill=True)
 
 
 def test_a_score_that_is_no_number_is_a_clear_error():
@@ -147,7 +147,7 @@ def test_waiting_ends_with_the_timeout():
     with joblib.parallel_config(backend="threading"):
         dispatcher = open_dispatcher(2, "2*n_jobs", make_payload())
     assert dispatcher.get(timeout=0.05) is None
-    dispatcher.close(abort=False)
+    dispatcher.close(kill=False)
 
 
 @pytest.mark.parametrize(
@@ -157,4 +157,4 @@ def test_pre_dispatch_bounds_the_queue_but_never_below_the_workers(pre_dispatch,
     with joblib.parallel_config(backend="threading"):
         dispatcher = open_dispatcher(2, pre_dispatch, make_payload())
     assert dispatcher.limit == limit
-    dispatcher.close(abort=False)
+    dispatcher.close(kill=False)
