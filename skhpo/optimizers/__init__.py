@@ -10,6 +10,7 @@ from skhpo.optimizers._design import (
     initial_design_size,
 )
 from skhpo.optimizers._gp import GaussianProcessOptimizer
+from skhpo.optimizers._tpe import TPEOptimizer
 
 __all__ = [
     "BaseOptimizer",
@@ -19,5 +20,6 @@ __all__ = [
     "GridDesign",
     "RandomDesign",
     "SobolDesign",
+    "TPEOptimizer",
     "initial_design_size",
 ]

@@ -12,6 +12,7 @@ from skhpo.optimizers import (
     GridDesign,
     RandomDesign,
     SobolDesign,
+    TPEOptimizer,
     initial_design_size,
 )
 from skhpo.schedulers import Fifo
@@ -83,10 +84,12 @@ class BayesSearchCV(SequentialSearchCV):
     return_train_score : bool, default=False
         Whether to add training scores to ``cv_results_``.
 
-    optimizer : {"auto", "gp", "random", "sobol"}, default="auto"
-        What proposes settings: ``"gp"`` a Gaussian process, ``"random"`` the space's
-        own distribution, ``"sobol"`` a scrambled Sobol sequence. ``"auto"`` takes the
-        Gaussian process; ``optimizer_`` says what was used.
+    optimizer : {"auto", "gp", "tpe", "random", "sobol"}, default="auto"
+        What proposes settings: ``"gp"`` a Gaussian process; ``"tpe"`` a tree-structured
+        Parzen estimator, which costs a millisecond per candidate also after thousands
+        of them; ``"random"`` the space's own distribution; ``"sobol"`` a scrambled
+        Sobol sequence. ``"auto"`` takes the Gaussian process; ``optimizer_`` says what
+        was used.
 
     acquisition : {"logei"}, default="logei"
         What the Gaussian process maximises: the logarithm of the expected improvement.
@@ -166,8 +169,8 @@ class BayesSearchCV(SequentialSearchCV):
         Whether several metrics were computed.
 
     optimizer_ : str
-        What proposed the settings: "gp", "random", "sobol", or "grid" for a finite
-        space that was tried in full.
+        What proposed the settings: "gp", "tpe", "random", "sobol", or "grid" for a
+        finite space that was tried in full.
 
     n_points_ : int
         Candidates in flight.
@@ -217,7 +220,7 @@ class BayesSearchCV(SequentialSearchCV):
 
     _parameter_constraints: dict = {
         **SequentialSearchCV._parameter_constraints,
-        "optimizer": [StrOptions({"auto", "gp", "random", "sobol"})],
+        "optimizer": [StrOptions({"auto", "gp", "tpe", "random", "sobol"})],
         "acquisition": [StrOptions({"logei"})],
         "initial_points": [
             StrOptions({"auto"}),
@@ -291,12 +294,13 @@ class BayesSearchCV(SequentialSearchCV):
             return Chain([given], then=SobolDesign(space, rng=rng))
         own = default_params(space, self.estimator)
         default = FixedPoints(space, [] if own is None else [own], rng=rng)
-        model = GaussianProcessOptimizer(
-            space,
-            acquisition=self.acquisition,
-            n_initial=self._n_initial(space),
-            rng=rng,
-        )
+        n_initial = self._n_initial(space)
+        if self.optimizer_ == "tpe":
+            model = TPEOptimizer(space, n_initial=n_initial, rng=rng)
+        else:
+            model = GaussianProcessOptimizer(
+                space, acquisition=self.acquisition, n_initial=n_initial, rng=rng
+            )
         return Chain([given, default], then=model)
 
     def make_scheduler(self):

@@ -6,13 +6,16 @@ from skhpo.surrogates._gp import (
     Hyperparameters,
     fit_gaussian_process,
 )
+from skhpo.surrogates._parzen import ParzenEstimator, fit_parzen_estimator
 from skhpo.surrogates._transforms import ScoreTransform, fit_score_transform
 
 __all__ = [
     "GaussianProcess",
     "Hyperparameters",
+    "ParzenEstimator",
     "ScoreTransform",
     "fit_gaussian_process",
+    "fit_parzen_estimator",
     "fit_score_transform",
     "log_expected_improvement",
 ]

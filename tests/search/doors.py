@@ -88,12 +88,18 @@ def _is_range(values):
 DOORS = [
     Door("bayes", BayesSearchCV),
     Door("bayes-gp", partial(BayesSearchCV, optimizer="gp", initial_points=3)),
+    Door("bayes-tpe", partial(BayesSearchCV, optimizer="tpe", initial_points=3)),
     Door("bayes-random", partial(BayesSearchCV, optimizer="random")),
     Door("bayes-sobol", partial(BayesSearchCV, optimizer="sobol")),
     Door("bayes-grid", full_grid, is_random=False),
 ]
 
 every_door = pytest.mark.parametrize("door", DOORS, ids=lambda door: door.name)
+
+#: For what is checked before anything is proposed: a door in general, and its grid.
+doors_at_all = pytest.mark.parametrize(
+    "door", [DOORS[0], DOORS[-1]], ids=lambda door: door.name
+)
 
 #: For what is costly and has nothing to do with how settings are proposed.
 one_door = pytest.mark.parametrize("door", DOORS[:1], ids=lambda door: door.name)

@@ -13,7 +13,7 @@ from sklearn.svm import SVC
 
 from skhpo import BayesSearchCV, Categorical, Integer, Ordinal, Real
 
-from .doors import SPACE, X, every_door, y
+from .doors import SPACE, X, doors_at_all, y
 from .spies import Recorder, Toy, fits, two_scores, watched
 
 
@@ -32,13 +32,13 @@ def assert_refused(search, error, *words, fit_params=None):
 # ---- the space
 
 
-@every_door
+@doors_at_all
 def test_an_unknown_parameter(door):
     search = door.search(Toy(), {"kinds": ["x", "y"]})
     assert_refused(search, ValueError, "'kinds'", "Toy", "Did you mean 'kind'?")
 
 
-@every_door
+@doors_at_all
 def test_an_unknown_parameter_of_a_step(door):
     pipe = Pipeline([("scale", StandardScaler()), ("clf", Toy())])
     search = door.search(pipe, {"clf__knd": ["x", "y"]})
@@ -49,13 +49,13 @@ def test_an_unknown_parameter_of_a_step(door):
     assert_refused(search, ValueError, "'clv__kind'", "'clf__kind'")
 
 
-@every_door
+@doors_at_all
 def test_an_unknown_parameter_of_the_second_alternative(door):
     search = door.search(Toy(), [{"a": [0.1]}, {"aa": [0.1]}])
     assert_refused(search, ValueError, "'aa'", "Toy")
 
 
-@every_door
+@doors_at_all
 def test_an_unknown_parameter_of_an_estimator_in_the_space(door):
     pipe = Pipeline([("clf", Toy())])
     search = door.search(pipe, {"clf": [SVC()], "clf__CC": [1.0]})
@@ -110,7 +110,7 @@ def test_values_of_the_wrong_type(values, words):
     assert_refused(search, (TypeError, ValueError), *words)
 
 
-@every_door
+@doors_at_all
 def test_an_empty_space(door):
     assert_refused(door.search(Toy(), []), ValueError, "empty", "[]")
 
@@ -147,7 +147,7 @@ def test_conditions_that_go_in_circles():
 @pytest.mark.parametrize(
     "space", [SPACE, {"a": [0.1, 0.2]}], ids=["infinite", "finite"]
 )
-@every_door
+@doors_at_all
 def test_contradictory_constraints(door, space):
     def too_much(params):
         return params["a"] > 2
@@ -174,7 +174,7 @@ def _message(search):
         (5, (TypeError, ValueError), ["constraints"]),
     ],
 )
-@every_door
+@doors_at_all
 def test_constraints_that_cannot_be_asked(door, constraint, error, words):
     assert_refused(door.search(Toy(), SPACE, constraints=constraint), error, *words)
 
@@ -194,7 +194,7 @@ def test_no_limit_at_all():
 
 
 @pytest.mark.parametrize("max_time", [0, -1.0, "1h"])
-@every_door
+@doors_at_all
 def test_a_time_of_nothing(door, max_time):
     search = door.search(Toy(), SPACE, max_time=max_time)
     assert_refused(search, ValueError, "max_time", repr(max_time))
@@ -203,13 +203,13 @@ def test_a_time_of_nothing(door, max_time):
 # ---- scoring, refit, objective
 
 
-@every_door
+@doors_at_all
 def test_an_unknown_scorer(door):
     search = door.search(Toy(), SPACE, scoring="acuracy")
     assert_refused(search, ValueError, "'acuracy'", "Did you mean 'accuracy'?")
 
 
-@every_door
+@doors_at_all
 def test_an_unknown_scorer_among_several(door):
     search = door.search(
         Toy(), SPACE, scoring=["accuracy", "f1_makro"], refit="accuracy"
@@ -220,13 +220,13 @@ def test_an_unknown_scorer_among_several(door):
 @pytest.mark.parametrize(
     "scoring", [[], {}, 5, ["accuracy", "accuracy"], {1: "accuracy"}], ids=str
 )
-@every_door
+@doors_at_all
 def test_what_is_no_scoring(door, scoring):
     search = door.search(Toy(), SPACE, scoring=scoring, refit=False)
     assert_refused(search, (TypeError, ValueError))
 
 
-@every_door
+@doors_at_all
 def test_an_estimator_without_a_score(door):
     from sklearn.cluster import MeanShift
 
@@ -234,13 +234,13 @@ def test_an_estimator_without_a_score(door):
     assert_refused(search, TypeError, "MeanShift", "score")
 
 
-@every_door
+@doors_at_all
 def test_several_metrics_without_a_choice(door):
     search = door.search(Toy(), SPACE, scoring=["accuracy", "f1_macro"])
     assert_refused(search, ValueError, "refit", "True")
 
 
-@every_door
+@doors_at_all
 def test_several_metrics_and_an_unknown_choice(door):
     search = door.search(
         Toy(), SPACE, scoring=["accuracy", "f1_macro"], refit="acuracy"
@@ -248,7 +248,7 @@ def test_several_metrics_and_an_unknown_choice(door):
     assert_refused(search, ValueError, "refit", "acuracy")
 
 
-@every_door
+@doors_at_all
 def test_a_function_of_several_metrics_without_a_choice_is_refused_early(door):
     watched()
     with pytest.raises(ValueError, match="refit"):
@@ -256,7 +256,7 @@ def test_a_function_of_several_metrics_without_a_choice_is_refused_early(door):
     assert len(fits()) <= 3 * 3  # known after the first candidate
 
 
-@every_door
+@doors_at_all
 def test_an_unknown_objective(door):
     search = door.search(
         Toy(), SPACE, scoring=["accuracy", "f1_macro"], refit=False, objective="acuracy"
@@ -266,14 +266,14 @@ def test_an_unknown_objective(door):
     )
 
 
-@every_door
+@doors_at_all
 def test_an_objective_for_a_single_metric(door):
     for scoring in (None, "accuracy"):
         search = door.search(Toy(), SPACE, scoring=scoring, objective="accuracy")
         assert_refused(search, ValueError, "objective", "'accuracy'", "several metrics")
 
 
-@every_door
+@doors_at_all
 def test_an_objective_for_a_function_with_one_score(door):
     def score(estimator, X, y):
         return 1.0
@@ -285,7 +285,7 @@ def test_an_objective_for_a_function_with_one_score(door):
 
 
 @pytest.mark.parametrize("refit", ["accuracy", 5, None, [True]], ids=repr)
-@every_door
+@doors_at_all
 def test_what_is_no_refit(door, refit):
     search = door.search(Toy(), SPACE, refit=refit)
     if refit == "accuracy":  # scikit-learn takes any text for "yes" here
@@ -301,7 +301,7 @@ def test_what_is_no_refit(door, refit):
     "name, value",
     [("random_state", 0), ("n_iter", 10), ("scoring", "accuracy"), ("cv", 3)],
 )
-@every_door
+@doors_at_all
 def test_parameters_of_the_search_passed_to_fit(door, name, value):
     search = door.search(Toy(), SPACE)
     assert_refused(
@@ -324,7 +324,7 @@ def test_parameters_of_other_libraries(name):
     not hasattr(GridSearchCV, "set_callbacks"), reason="scikit-learn >= 1.9"
 )
 @pytest.mark.parametrize("as_list", [True, False])
-@every_door
+@doors_at_all
 def test_callbacks_of_scikit_learn_have_their_own_door(door, as_list):
     callback = Recorder()
     search = door.search(Toy(), SPACE, callbacks=[callback] if as_list else callback)
@@ -334,14 +334,14 @@ def test_callbacks_of_scikit_learn_have_their_own_door(door, as_list):
 @pytest.mark.skipif(
     not hasattr(GridSearchCV, "set_callbacks"), reason="scikit-learn >= 1.9"
 )
-@every_door
+@doors_at_all
 def test_a_class_of_callbacks_is_no_callback(door):
     search = door.search(Toy(), SPACE, callbacks=[Recorder])
     assert_refused(search, (TypeError, ValueError), "callbacks", "set_callbacks")
 
 
 @pytest.mark.parametrize("callbacks", [5, "print", ["print"], [None]], ids=repr)
-@every_door
+@doors_at_all
 def test_what_is_no_callback(door, callbacks):
     search = door.search(Toy(), SPACE, callbacks=callbacks)
     assert_refused(search, (TypeError, ValueError), "callbacks")
@@ -363,20 +363,20 @@ INITIAL = {
 
 
 @pytest.mark.parametrize("given, words", INITIAL.values(), ids=INITIAL)
-@every_door
+@doors_at_all
 def test_initial_params_that_are_no_setting(door, given, words):
     search = door.search(Toy(), SPACE, initial_params=given)
     assert_refused(search, ValueError, "initial_params", *words)
 
 
 @pytest.mark.parametrize("given", [5, "a", ["a"], [None], [("a", 1)]], ids=repr)
-@every_door
+@doors_at_all
 def test_initial_params_of_the_wrong_type(door, given):
     search = door.search(Toy(), SPACE, initial_params=given)
     assert_refused(search, (TypeError, ValueError), "initial_params")
 
 
-@every_door
+@doors_at_all
 def test_initial_params_against_the_constraints(door):
     search = door.search(
         Toy(),
@@ -425,22 +425,22 @@ def test_a_pre_dispatch_that_means_nothing_changes_nothing_or_is_refused(pre_dis
         assert not hasattr(search, "cv_results_")
 
 
-@every_door
+@doors_at_all
 def test_an_estimator_class_instead_of_an_object(door):
     assert_refused(door.search(Toy, SPACE), (TypeError, ValueError))
 
 
-@every_door
+@doors_at_all
 def test_a_splitter_without_splits(door):
     assert_refused(door.search(Toy(), SPACE, cv=iter([])), ValueError)
 
 
-@every_door
+@doors_at_all
 def test_more_folds_than_rows(door):
     assert_refused(door.search(Toy(), SPACE, cv=KFold(31)), ValueError, "31")
 
 
-@every_door
+@doors_at_all
 def test_data_of_unequal_length(door):
     watched()
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
@@ -448,7 +448,7 @@ def test_data_of_unequal_length(door):
     assert fits() == []
 
 
-@every_door
+@doors_at_all
 def test_an_unpicklable_search_in_processes(door):
     import threading
 
@@ -458,7 +458,7 @@ def test_an_unpicklable_search_in_processes(door):
         search.fit(X, y)
 
 
-@every_door
+@doors_at_all
 def test_the_mistake_can_be_corrected_on_the_same_object(door):
     search = door.search(RandomForestClassifier(n_estimators=2), {"max_deph": [1, 2]})
     with pytest.raises(ValueError, match="max_depth"):
