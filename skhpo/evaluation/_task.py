@@ -20,6 +20,7 @@ from skhpo._sklearn import (
     check_method_params,
     is_multimetric_scorer,
     safe_split,
+    scorer_names,
     warning_filters,
 )
 from skhpo._types import FoldOutcome
@@ -224,6 +225,8 @@ def _print_end(payload, outcome, params, scores, train_scores):
 
 
 def _scores_text(payload, scores, train_scores):
+    if scores is None and is_multimetric_scorer(payload.scorer):
+        scores = dict.fromkeys(scorer_names(payload.scorer))
     if not isinstance(scores, dict):
         scores, train_scores = {None: scores}, {None: train_scores}
     text = ""

@@ -94,9 +94,12 @@ def _quarters(scores: Array) -> Array:
     return _QUARTER * np.where(np.isfinite(scores), scores, 0.0)
 
 
+_TINY = float(np.finfo(float).tiny)  # below, quotients of spreads may overflow
+
+
 def _spread(y: Array, median: float) -> float | None:
     """max - median; where half of the scores are the best, the usual loss."""
-    rounding = _TIED * abs(median)
+    rounding = max(_TIED * abs(median), _TINY)
     above, losses = float(y.max()) - median, median - y
     if above > rounding:
         return above
