@@ -14,6 +14,7 @@ Dimensions are values: constructors only store, so that scikit-learn's ``clone``
 
 import math
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -55,7 +56,7 @@ _FORWARD = {"linear": float, "log": math.log, "logit": _logit}
 _BACKWARD = {"linear": float, "log": math.exp, "logit": _expit}
 
 
-class Dimension:
+class Dimension(ABC):
     """What all dimensions can do. The methods work on plain arrays of any shape."""
 
     when: When
@@ -69,7 +70,7 @@ class Dimension:
         """Number of values; None = infinitely many."""
         return None if self.is_continuous else self.n_cells
 
-    def check(self, name: str) -> None:
+    def check(self, name: str) -> None:  # noqa: B027 - most have nothing to check
         """Raise an error that names the parameter where this makes no sense."""
 
     def settled(self) -> "Dimension":
@@ -92,17 +93,17 @@ class Dimension:
         """Numbers in [0, 1] moved to the nearest place that stands for a value."""
         return self.centre(self.cell(u))
 
+    @abstractmethod
     def value(self, u: float) -> Any:
         """The value a user sees at ``u``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def position(self, value: Any) -> float:
         """The place of a value; ValueError where it has none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def clip(self, value: Any) -> Any:
         """The nearest value of the dimension; ValueError where nothing is near."""
-        raise NotImplementedError
 
     def _outside(self, value: Any) -> ValueError:
         return ValueError(f"{value!r} lies outside {self!r}")

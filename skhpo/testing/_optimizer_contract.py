@@ -37,8 +37,8 @@ class OptimizerContract:
     """
 
     def make(self, space: Space, rng: np.random.Generator) -> Optimizer:
-        """A new optimizer over this space."""
-        raise NotImplementedError
+        """A new optimizer over this space. To be defined."""
+        raise TypeError(f"{type(self).__name__} must define make(space, rng)")
 
     def spaces(self) -> dict[str, Space]:
         """The spaces to test on; drop those that the optimizer does not support."""
