@@ -5,16 +5,22 @@ from skhpo._stopping import ExpectedGainBelow, NoImprovement, TargetReached
 from skhpo._version import __version__
 from skhpo.search import BayesSearchCV
 from skhpo.space import Categorical, Integer, Ordinal, Real
+from skhpo.surrogates import EI, PI, UCB, LogEI, Thompson
 
 __all__ = [
     "BayesSearchCV",
     "Categorical",
+    "EI",
     "ExpectedGainBelow",
     "Integer",
+    "LogEI",
     "NoImprovement",
     "Ordinal",
+    "PI",
     "Progress",
     "Real",
     "TargetReached",
+    "Thompson",
+    "UCB",
     "__version__",
 ]

@@ -46,6 +46,7 @@ MAY_IMPORT = {
     "skhpo": {
         "search",
         "space",
+        "surrogates",
         "_callbacks",
         "_stopping",
         "_version",

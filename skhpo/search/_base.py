@@ -196,6 +196,7 @@ class SequentialSearchCV(BaseSearchCV):
         _check_misplaced(self, params)
         _check_callbacks(self.callbacks)
         _check_scorer_names(self.scoring)
+        self._check_own_parameters()
         if self.n_iter is None and self.max_time is None:
             raise ValueError(
                 "n_iter=None means no limit to the number of candidates, which needs "
@@ -225,6 +226,9 @@ class SequentialSearchCV(BaseSearchCV):
             estimator=clone(self.estimator),
             contexts=contexts,
         )
+
+    def _check_own_parameters(self):
+        """Check what only a subclass knows; may raise."""
 
     def _make_space(self, streams):
         space = Space(self.search_space, constraints=self.constraints)

@@ -18,6 +18,7 @@ from skhpo.optimizers import (
 from skhpo.schedulers import Fifo
 from skhpo.search._base import SequentialSearchCV
 from skhpo.space import default_params
+from skhpo.surrogates import resolve_acquisition
 
 
 class BayesSearchCV(SequentialSearchCV):
@@ -91,8 +92,12 @@ class BayesSearchCV(SequentialSearchCV):
         Sobol sequence. ``"auto"`` takes the Gaussian process; ``optimizer_`` says what
         was used.
 
-    acquisition : {"logei"}, default="logei"
-        What the Gaussian process maximises: the logarithm of the expected improvement.
+    acquisition : str, acquisition or callable, default="logei"
+        What the Gaussian process maximises: ``"logei"``, ``"ei"``, ``"pi"``, ``"ucb"``
+        or ``"thompson"``; the same with its own settings, as in
+        ``skhpo.UCB(kappa=2.0)``; or a function
+        ``f(mean, sd, best) -> values`` in standardised scores, larger is better. The
+        default, the logarithm of the expected improvement, is seldom wrong.
 
     initial_points : int or "auto", default="auto"
         Settings that are tried before the model takes over: the estimator's own
@@ -221,7 +226,7 @@ class BayesSearchCV(SequentialSearchCV):
     _parameter_constraints: dict = {
         **SequentialSearchCV._parameter_constraints,
         "optimizer": [StrOptions({"auto", "gp", "tpe", "random", "sobol"})],
-        "acquisition": [StrOptions({"logei"})],
+        "acquisition": "no_validation",  # resolve_acquisition has better messages
         "initial_points": [
             StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),
@@ -280,6 +285,9 @@ class BayesSearchCV(SequentialSearchCV):
         self.optimizer = optimizer
         self.acquisition = acquisition
         self.initial_points = initial_points
+
+    def _check_own_parameters(self):
+        resolve_acquisition(self.acquisition)
 
     def make_optimizer(self, space, given, streams):
         """Return what proposes settings."""

@@ -17,6 +17,7 @@ EVENTS = []
 
 def watched():
     """Forget what happened; return the list that fills from now on."""
+    time.sleep(0.05)  # a fit of an interrupted search may still run in a thread
     EVENTS.clear()
     return EVENTS
 

@@ -391,7 +391,7 @@ def test_initial_params_against_the_constraints(door):
 
 PARAMETERS = {
     "optimizer": ["bayes", None, 5],
-    "acquisition": ["ei", None],
+    "acquisition": ["eii", None, 5, min],
     "initial_points": [0, -1, "many", 2.5],
     "n_points": [0, -1, "many", 1.5, None],
     "asynchronous": ["yes", None],

@@ -6,6 +6,7 @@ conditions need none, and each round is one prediction of the Gaussian process.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -16,11 +17,24 @@ from skhpo.space import Space
 Acquisition = Callable[[Points], np.ndarray]  # (n, d) points -> (n,) values
 
 _WIDE_STEPS = (0.2, 0.05)  # steps of the mutations of the best observed points
-_N_PER_STEP = 256
-_N_PARENTS, _N_CHILDREN = 8, 160
+_N_PARENTS = 8
 _N_ROUNDS, _FIRST_STEP, _SHRINK = 5, 0.1, 0.45
 _MAX_CHECKS = 128  # candidates per round checked against the user's constraints
 _N_SAMPLED = 32  # feasible points to go on from where all those fail
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How many candidates are looked at."""
+
+    n_cloud: int  # over the whole space
+    n_mutations: int  # of the best observed points, per step
+    n_children: int  # per round
+    n_exact: int  # of a small space, instead of all that
+
+
+FULL = Effort(n_cloud=1024, n_mutations=256, n_children=160, n_exact=2**62)
+SMALL = Effort(n_cloud=512, n_mutations=64, n_children=64, n_exact=1000)
 
 
 class Candidates:
@@ -61,6 +75,7 @@ def maximise(
     cloud: Points,
     observed: Points,
     unseen: Unseen,
+    effort: Effort = FULL,
     rng: np.random.Generator,
 ) -> Points | None:
     """The unseen, feasible point with the largest acquisition that was found.
@@ -73,13 +88,13 @@ def maximise(
         The best observed points.
     """
     candidates = Candidates(space, acquisition)
-    candidates.add(np.vstack([cloud, *_mutations(space, observed, rng)]))
+    candidates.add(np.vstack([cloud, *_mutations(space, observed, effort, rng)]))
     for r in range(_N_ROUNDS):
         parents = list(islice(candidates.descending(), _N_PARENTS))  # seen ones, too
         if not parents:
             parents = space.sample(_N_SAMPLED, rng)
             candidates.add(parents, feasible=1.0)
-        crowd = _repeat(np.array(parents), _N_CHILDREN)
+        crowd = _repeat(np.array(parents), effort.n_children)
         candidates.add(space.perturb(crowd, _FIRST_STEP * _SHRINK**r, rng))
     return next((x for x in candidates.descending() if x in unseen), None)
 
@@ -88,13 +103,14 @@ def maximise_exactly(acquisition: Acquisition, unseen_points: Points) -> Points 
     """The best of all unseen points of a small space."""
     if not len(unseen_points):
         return None
-    return unseen_points[np.argmax(acquisition(unseen_points))]
+    values = acquisition(unseen_points)
+    return unseen_points[np.argmax(np.where(np.isnan(values), -np.inf, values))]
 
 
-def _mutations(space: Space, observed: Points, rng) -> list[Points]:
+def _mutations(space: Space, observed: Points, effort: Effort, rng) -> list[Points]:
     if not len(observed):
         return []
-    crowd = _repeat(observed, _N_PER_STEP)
+    crowd = _repeat(observed, effort.n_mutations)
     return [space.perturb(crowd, step, rng) for step in _WIDE_STEPS]
 
 

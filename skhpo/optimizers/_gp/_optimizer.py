@@ -9,8 +9,6 @@ References
 ----------
 .. [1] Snoek, Larochelle, Adams (2012), Practical Bayesian optimization of machine
    learning algorithms, arXiv:1206.2944.
-.. [2] Ginsbourger, Le Riche, Carraro (2010), Kriging is well-suited to parallelize
-   optimization: the kriging believer.
 """
 
 from collections.abc import Sequence
@@ -21,15 +19,19 @@ from numpy.linalg import LinAlgError
 from skhpo._types import Proposal, Result
 from skhpo.optimizers._base import BaseOptimizer, Points, Unseen
 from skhpo.optimizers._design import SobolDesign
-from skhpo.optimizers._gp._maximiser import maximise, maximise_exactly
+from skhpo.optimizers._gp._maximiser import (
+    FULL,
+    SMALL,
+    Effort,
+    maximise,
+    maximise_exactly,
+)
 from skhpo.optimizers._gp._model import Belief, Model
 from skhpo.optimizers._gp._observations import Observations
+from skhpo.optimizers._gp._scoring import scoring
 from skhpo.space import Space
-from skhpo.surrogates import log_expected_improvement
+from skhpo.surrogates._acquisition import Acquisition, Thompson, resolve_acquisition
 
-ACQUISITIONS = {"logei": log_expected_improvement}
-
-_N_CLOUD = 1024
 _N_BEST = 5  # observed points whose surroundings are searched
 _STUCK_AFTER = 8  # results without an improvement, or d where that is more
 _EXPLORE_EVERY = 8  # proposals while stuck
@@ -43,8 +45,10 @@ class GaussianProcessOptimizer(BaseOptimizer):
     ----------
     space : Space
         Where the points lie: mixed, conditional, constrained, finite or not.
-    acquisition : {"logei"}, default="logei"
-        What is maximised; the logarithm of the expected improvement.
+    acquisition : str, acquisition or callable, default="logei"
+        What is maximised: ``"logei"``, ``"ei"``, ``"pi"``, ``"ucb"``, ``"thompson"``,
+        one of their objects with settings, or a function ``f(mean, sd, best)``; see
+        :func:`~skhpo.surrogates.resolve_acquisition`.
     n_initial : int, default=8
         Points told or in flight before the model is used; up to there scrambled Sobol
         points are proposed. See :func:`initial_design_size`.
@@ -56,17 +60,12 @@ class GaussianProcessOptimizer(BaseOptimizer):
         self,
         space: Space,
         *,
-        acquisition: str = "logei",
+        acquisition: str | Acquisition | Thompson = "logei",
         n_initial: int = 8,
         rng: np.random.Generator,
     ):
         super().__init__(space, rng=rng)
-        if acquisition not in ACQUISITIONS:
-            raise ValueError(
-                f"acquisition={acquisition!r} is not known. Choose one of "
-                f"{sorted(ACQUISITIONS)}."
-            )
-        self.acquisition = acquisition
+        self.acquisition = resolve_acquisition(acquisition)
         self.n_initial = n_initial
         self._design = SobolDesign(space, rng=rng)
         self._observations = Observations(space)
@@ -110,29 +109,32 @@ class GaussianProcessOptimizer(BaseOptimizer):
             acquisition = self._acquisition_of(belief, unseen)
             if self._is_small():
                 return maximise_exactly(acquisition, self._unseen_grid(unseen))
+            cloud = self.rng.random((self._effort.n_cloud, self.space.n_dims))
             return maximise(
                 self.space,
                 acquisition,
-                cloud=self.space.snap(self.rng.random((_N_CLOUD, self.space.n_dims))),
+                cloud=self.space.snap(cloud),
                 observed=self._observations.best(_N_BEST),
                 unseen=unseen,
+                effort=self._effort,
                 rng=self.rng,
             )
         except (LinAlgError, FloatingPointError):
             return None
 
+    @property
+    def _effort(self) -> Effort:
+        """A candidate of a drawn function costs as much as all those before it."""
+        return SMALL if isinstance(self.acquisition, Thompson) else FULL
+
     def _acquisition_of(self, belief: Belief, unseen: Unseen):
-        """The acquisition once the points in flight have come out as believed."""
-        process, best, space = belief.process, belief.best, self.space
-        if unseen.in_flight:
-            process = process.extend(space.encode(np.array(unseen.in_flight)))
-            # else every point of a batch would go to the same believed summit
-            best = max(best, float(process.targets[-len(unseen.in_flight) :].max()))
-        log_value = ACQUISITIONS[self.acquisition]
+        """(n, d) points -> (n,) values, given what is in flight."""
+        space = self.space
+        in_flight = np.array(unseen.in_flight).reshape(-1, space.n_dims)
+        score = scoring(self.acquisition, belief, space.encode(in_flight), self.rng)
 
         def acquisition(points: Points) -> np.ndarray:
-            mean, variance = process.predict(space.encode(points))
-            return log_value(mean, np.sqrt(variance), best)
+            return score(space.encode(points))
 
         return acquisition
 
@@ -141,9 +143,12 @@ class GaussianProcessOptimizer(BaseOptimizer):
         return self.space.size is not None and self.space.size <= limit
 
     def _unseen_grid(self, unseen: Unseen) -> Points:
-        """(k, d) every unseen point of a small space."""
+        """(k, d) the unseen points of a small space: all, or what effort allows."""
         if self._grid is None:
             points = np.array(list(self.space.grid()))
             self._grid = points, [self.space.key(point) for point in points]
         points, keys = self._grid
-        return points[[unseen.has_key(key) for key in keys]]
+        points = points[[unseen.has_key(key) for key in keys]]
+        if len(points) > self._effort.n_exact:
+            return self.rng.choice(points, self._effort.n_exact, replace=False)
+        return points
