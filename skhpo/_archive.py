@@ -125,6 +125,16 @@ class Archive:
         """The trials that make up the table, in ask order."""
         return [t for t in self.trials if t.status in FINISHED]
 
+    def rows_to_choose_from(self):
+        """Return the rows of the table among which the best one is chosen.
+
+        The complete ones. Without any, those that could at least be fitted; or all.
+        """
+        complete = [t.status == "complete" for t in self.finished]
+        fitted = [all(o.stage != "fit" for o in t.outcomes) for t in self.finished]
+        chosen = next(filter(any, (complete, fitted)), [True] * len(complete))
+        return np.flatnonzero(chosen)
+
     @property
     def metrics(self):
         """Names of the metrics; ``["score"]`` for a single one, None if none is known.

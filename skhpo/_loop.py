@@ -91,15 +91,17 @@ class SearchLoop:
         return reason
 
     def _run(self):
-        self._start_jobs()
+        with self._one_blas_thread():
+            self._start_jobs()
         while self._running:
             trial = self._next_evaluated()
             if trial is None:
                 return MAX_TIME
-            reason = self._commit(trial)
-            if reason:
-                return reason
-            self._start_jobs()
+            with self._one_blas_thread():
+                reason = self._commit(trial)
+                if reason:
+                    return reason
+                self._start_jobs()
         return SPACE_EXHAUSTED
 
     # ---- start
@@ -107,8 +109,7 @@ class SearchLoop:
     def _start_jobs(self):
         n = self._n_wanted()
         while n > 0 and self._n_repeats < MAX_REPEATS:
-            with self._one_blas_thread():
-                jobs = self._scheduler.next_jobs(n, self._propose)
+            jobs = self._scheduler.next_jobs(n, self._propose)
             for job in jobs:
                 self._start(job)
             n = self._n_wanted() if self._asynchronous and jobs else 0
@@ -124,24 +125,19 @@ class SearchLoop:
         if params is None:
             params = self._space.to_params(proposal.point)
         params = dict(sorted(params.items()))  # as scikit-learn's searches have them
-        trial = self._archive.open(job, params, self._twin(job))
+        key = self._space.key(proposal.point) if job.candidate is None else None
+        trial = self._archive.open(job, params, twin=self._known.get(key))
         self._running[trial.id] = trial
         self._clock.start(trial.id, job.resource or 1)
         if trial.twin is None:
             self._n_repeats = 0
-            if job.candidate is None:
-                self._known[self._space.key(proposal.point)] = trial
+            if key is not None:
+                self._known[key] = trial
             self._evaluator.submit(trial)
-        else:
+        else:  # nothing is fitted twice
             self._n_repeats += 1
             if self._asynchronous:
                 self._arrived.append(trial)
-
-    def _twin(self, job):
-        """Return the trial that evaluates the same setting: nothing is fitted twice."""
-        if job.candidate is not None:
-            return None
-        return self._known.get(self._space.key(job.proposal.point))
 
     def _propose(self, n, **context):
         pending = [t.job.proposal for t in self._running.values()]
@@ -163,7 +159,8 @@ class SearchLoop:
                 if self._asynchronous and self._archive.is_evaluated(trial):
                     self._arrived.append(trial)
             if self._asynchronous:
-                self._start_jobs()
+                with self._one_blas_thread():
+                    self._start_jobs()
 
     def _due(self):
         """Return the trial that is to be committed now, if it is evaluated."""
@@ -188,9 +185,8 @@ class SearchLoop:
         del self._running[trial.id]
         self._clock.finish(trial.id)
         self._archive.close(trial)
-        with self._one_blas_thread():
-            self._optimizer.tell([self._archive.result(trial)])
-            self._scheduler.observe(trial)
+        self._optimizer.tell([self._archive.result(trial)])
+        self._scheduler.observe(trial)
         reasons = [listener(trial) for listener in self._listeners]
         return next((reason for reason in reasons if reason), None)
 

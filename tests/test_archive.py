@@ -136,3 +136,21 @@ def test_scoring_that_failed_is_reported_once():
         report_failures(archive)
     assert len(record) == 1
     assert "Scoring failed on 2 out of 4" in str(record[0].message)
+
+
+def test_without_a_complete_row_those_that_were_fitted_are_chosen_from():
+    archive = make_archive([[nan, nan], [inf, 0.5]])
+    trial = archive.open(Job(Proposal(2, np.array([0.1]))), {"a": 2})
+    for fold in range(2):
+        archive.add(outcome(2, fold, None, "Boom", "fit"))
+    archive.close(trial)
+    assert_array_equal(archive.rows_to_choose_from(), [0, 1])
+
+
+def test_all_rows_are_chosen_from_when_none_could_be_fitted():
+    archive = Archive(1, choose_metric=single)
+    for number in range(2):
+        trial = archive.open(Job(Proposal(number, np.array([0.1]))), {})
+        archive.add(outcome(number, 0, None, "Boom", "fit"))
+        archive.close(trial)
+    assert_array_equal(archive.rows_to_choose_from(), [0, 1])

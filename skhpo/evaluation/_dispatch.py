@@ -89,9 +89,10 @@ class _Dispatcher:
         """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # joblib's on an early end
-            self._drop_waiting()
-            if kill:
+            if kill:  # not both: loky's manager thread would trip over a cancelled call
                 self._kill()
+            else:
+                self._drop_waiting()
             self._parallel.__exit__(None, None, None)
 
     def _drop_waiting(self):

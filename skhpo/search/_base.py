@@ -431,8 +431,7 @@ class SequentialSearchCV(BaseSearchCV):
         if self.multimetric_ and not self.refit:
             return
         metric = self.refit if self.multimetric_ else "score"
-        complete = [t.status == "complete" for t in archive.finished]
-        rows = np.flatnonzero(complete if any(complete) else np.ones(len(complete)))
+        rows = archive.rows_to_choose_from()
         offered = _take_rows(self.cv_results_, rows)
         index = self._select_best_index(self.refit, metric, offered)
         self.best_index_ = rows[index]

@@ -46,6 +46,7 @@ def test_the_optimum_of_a_toy_is_its_largest_score(toy):
     assert np.median(scores) < toy.optimum - 1e-3
 
 
+@pytest.mark.statistics
 def test_beats_random_search_on_four_of_five_toys():
     """Mean regret over 4 seeds after 40 points at most half of random search's.
 

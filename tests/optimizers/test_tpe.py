@@ -44,6 +44,7 @@ def peak(point):
 # The search -----------------------------------------------------------------------
 
 
+@pytest.mark.statistics
 def test_beats_random_search_on_four_of_five_toys():
     """Mean regret over 4 seeds after 60 points at most half of random search's.
 
