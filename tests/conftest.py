@@ -2,10 +2,23 @@
 
 import os
 
+import pytest
+import scipy.linalg  # noqa: F401 - loads the BLAS that is to be limited
 from hypothesis import settings
+from threadpoolctl import threadpool_limits
 
 # No deadline: two cores are shared, and a slow example says nothing about the code.
 # In CI the examples are always the same, so a failure there is never a matter of luck.
 settings.register_profile("developer", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "developer")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_blas_thread():
+    """Limit BLAS to one thread, as the loop does: small matrices, and a busy machine.
+
+    Otherwise the optimizers' tests take ten times as long on two loaded cores.
+    """
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield
