@@ -172,7 +172,7 @@ def parse_arguments():
     add = parser.add_argument
     add("--workers", type=int, default=4, help="n_jobs")
     add("--tasks", type=int, default=400, help="fits per search")
-    add("--repeats", type=int, default=2, help="searches per line, averaged")
+    add("--repeats", type=int, default=3, help="searches per line, averaged")
     add("--seconds", type=float, default=0.15, help="mean time of a fit")
     add("--backends", nargs="+", default=["loky", "threading"], help="joblib's names")
     add("--only", default="", help="cases whose name contains this text")

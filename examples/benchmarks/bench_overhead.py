@@ -217,13 +217,12 @@ N_DIMS = 8
 
 
 def suggestions(args):
-    rows = []
-    for method in args.methods:
-        cells = [method]
-        for n_told in args.told:
+    ms = {method: [] for method in args.methods}
+    for n_told in args.told:  # the methods in turn: what slows one slows the others
+        for method in args.methods:
             _common.progress(f"suggestions: {method} after {n_told}")
-            cells.append(suggestion_ms(SUGGESTERS[method], n_told, args.asks))
-        rows.append(cells)
+            ms[method].append(suggestion_ms(SUGGESTERS[method], n_told, args.asks))
+    rows = [[method, *cells] for method, cells in ms.items()]
     _common.print_table(
         f"CPU ms per suggestion (ask + tell) in {N_DIMS} dimensions, mean of "
         f"{args.asks} after so many observations",
