@@ -38,7 +38,6 @@ class Trial:
     params: dict[str, Any]
     status: str | None = None  # None = still being evaluated
     score: float = nan
-    noise: float = nan
     outcomes: list[FoldOutcome] = field(default_factory=list)
     twin: "Trial | None" = (
         None  # an earlier trial of the same setting, not fitted twice
@@ -77,7 +76,6 @@ class Archive:
         self.trials = []
         self.incumbent = None  # best complete trial so far
         self.closed = []  # complete and failed trials, in the order of commits
-        self._folds = _FoldEffects(n_splits)
 
     def open(self, job, params, twin=None):
         """Record that a job was asked for; return its trial."""
@@ -104,7 +102,6 @@ class Archive:
         scores = [self.steering_score(o) for o in trial.outcomes]
         if all(map(isfinite, scores)):
             trial.status, trial.score = "complete", float(np.mean(scores))
-            trial.noise = self._folds.noise(scores)
             if self.incumbent is None or trial.score > self.incumbent.score:
                 self.incumbent = trial
         else:
@@ -116,9 +113,14 @@ class Archive:
         trial.status = "interrupted"
 
     def result(self, trial):
-        """Return what an optimizer is told about a closed trial."""
+        """Return what an optimizer is told about a closed trial.
+
+        Without noise: the splits are frozen, and the mean over all of them is what is
+        to be maximised (doc/decisions/0003). What an unseeded estimator adds, a model
+        has to find out.
+        """
         job = trial.job
-        return Result(job.proposal, trial.score, trial.noise, job.resource, trial.cost)
+        return Result(job.proposal, trial.score, 0.0, job.resource, trial.cost)
 
     @property
     def finished(self):
@@ -164,35 +166,6 @@ class Archive:
         if self.objective is _UNKNOWN:
             self.objective = self._choose_metric(scores)
         return scores if self.objective is None else scores[self.objective]
-
-
-class _FoldEffects:
-    """Noise of a candidate's mean score, with the folds' common difficulty removed.
-
-    All candidates meet the same folds, so what makes a fold hard is no noise in a
-    comparison: with s_ij the score of candidate i on fold j, the residuals
-    s_ij - mean_j(s_i) - effect_j decide, and the noise of the mean over k folds is
-    their variance / k.
-    """
-
-    MIN_CANDIDATES = 4  # before that the effects are too much the candidates' own
-
-    def __init__(self, n_splits):
-        self._n = 0
-        self._sum = np.zeros(n_splits)
-
-    def noise(self, scores):
-        """Return the variance of the mean of ``scores``; nan while not yet known."""
-        centred = np.asarray(scores, dtype=float) - np.mean(scores)
-        if not np.all(np.isfinite(centred)):  # 1e308 and the like
-            return nan
-        self._n += 1
-        self._sum += centred
-        k = len(centred)
-        if k < 2 or self._n < self.MIN_CANDIDATES:
-            return nan
-        residuals = centred - self._sum / self._n
-        return float(np.sum(residuals**2) / (k - 1) / k)
 
 
 # ---- the table

@@ -62,8 +62,9 @@ class Result:
     """What an optimizer is told about a proposal, in commit order.
 
     ``score`` is nan when the evaluation failed: a failure is a fact of its own and not
-    a number. ``noise`` is the variance of ``score`` as an estimate of the mean over
-    folds (nan = unknown); ``cost`` is the time spent on the fits, in seconds.
+    a number. ``noise`` is the variance of ``score`` as an estimate of the mean over all
+    folds of the search: 0 when all were evaluated, nan = unknown; ``cost`` is the time
+    spent on the fits, in seconds.
     """
 
     proposal: Proposal
