@@ -50,9 +50,13 @@ class FoldEvaluator:
 
     @property
     def is_hungry(self):
-        """Whether a worker is idle, or will be before anything could be asked."""
-        ahead = 0 if self._dispatcher.n_jobs == 1 else self._dispatcher.n_jobs
-        return self.n_outstanding <= ahead
+        """Whether a worker is idle, or will be before anything could be asked.
+
+        Half as many tasks wait as there are workers: a suggestion takes some 20 ms, and
+        in that time several may end.
+        """
+        n_jobs = self._dispatcher.n_jobs
+        return self.n_outstanding <= (0 if n_jobs == 1 else n_jobs * 3 // 2)
 
     def submit(self, trial):
         """Queue all folds of a trial."""
