@@ -75,14 +75,14 @@ def fit_fold(payload, trial, params, fold, context=None):
         if params:  # cloned: a value may be an estimator, and is fitted in place
             estimator.set_params(**clone(params, safe=False))
     except CAUGHT:
-        return _failed(payload, outcome, params, start, "fit")
+        return _failed(payload, outcome, params, start)
     train, test = payload.splits[fold]
     data_train = safe_split(estimator, payload.X, payload.y, train)
     data_test = safe_split(estimator, payload.X, payload.y, test, train)
     try:
         _fit(payload, estimator, data_train, train, context)
     except CAUGHT:
-        return _failed(payload, outcome, params, start, "fit")
+        return _failed(payload, outcome, params, start)
     outcome["fit_time"] = time.perf_counter() - start
     scores, error = _score(payload, estimator, data_test, test)
     outcome["score_time"] = time.perf_counter() - start - outcome["fit_time"]
@@ -132,8 +132,8 @@ def fit_metadata(fit_params):
     return None if weight is None else {"sample_weight": weight}
 
 
-def _failed(payload, outcome, params, start, stage):
-    """Record the exception being handled, or pass it on with error_score='raise'."""
+def _failed(payload, outcome, params, start):
+    """Record what a fit raised, or pass it on with error_score='raise'."""
     if payload.error_score == "raise":
         raise
     error, seconds = format_exc(), time.perf_counter() - start
@@ -144,7 +144,7 @@ def _failed(payload, outcome, params, start, stage):
         test_scores=None,
         train_scores=None,
         error=error,
-        stage=stage,
+        stage="fit",
         task_time=seconds,
     )
 
