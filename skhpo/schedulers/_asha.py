@@ -1,0 +1,127 @@
+"""Asynchronous successive halving: promote without waiting for a full rung.
+
+A trial is promoted as soon as it is among the best 1 / factor of those that its rung
+has seen so far (Algorithm 2 of [1]_, the variant that pauses and promotes). No worker
+waits for the slowest trial of a rung, at the price of promotions that later results
+would not have granted.
+
+Two things differ from the paper, so that what is trained never exceeds the plan and
+always includes the top. No rung promotes more than 1 / factor of what it has seen: in
+the paper a promoted trial that has fallen behind makes room for another, which costs a
+third more units on average (81 candidates) and twice as many at times. And a rung that
+nothing can reach any more promotes one trial at least.
+
+References
+----------
+.. [1] Li, Jamieson, Rostamizadeh, Gonina, Ben-Tzur, Hardt, Recht, Talwalkar (2020), A
+   system for massively parallel hyperparameter tuning, MLSys, arXiv:1810.05934.
+"""
+
+from typing import Any
+
+from skhpo._types import Job, Propose
+from skhpo.schedulers._base import ContinuingScheduler, Rung
+from skhpo.schedulers._brackets import Bracket
+
+
+class AsynchronousHalving(ContinuingScheduler):
+    """Successive halving that never waits: for many workers, and uneven fits.
+
+    Parameters
+    ----------
+    bracket : Bracket
+        Rungs and numbers of candidates, from :func:`halving_bracket`.
+    n_iterations : int, default=1
+        How many times as many candidates, over the same rungs.
+
+    Notes
+    -----
+    Decisions depend on the order of commits. In a search that commits in the order of
+    the virtual clock they are the same for any number of workers.
+
+    Examples
+    --------
+    >>> from skhpo.schedulers import AsynchronousHalving, halving_bracket
+    >>> asha = AsynchronousHalving(halving_bracket(1, 81, factor=3))
+    """
+
+    def __init__(self, bracket: Bracket, n_iterations: int = 1):
+        super().__init__(bracket.max_resource)
+        self.bracket = bracket
+        self._n_left = n_iterations * bracket.n_candidates[0]
+        above = (*bracket.n_candidates[1:], 0)
+        self._rungs = [_AsynchronousRung(n_iterations * n) for n in above]
+
+    def next_jobs(self, n: int, propose: Propose) -> list[Job]:
+        """Return up to ``n`` jobs; fewer = ask again, or wait for results."""
+        jobs = self._promotions(n) or self._new_candidates(n, propose)
+        if n > 0 and not jobs and self.n_in_flight == 0:
+            self._n_left = 0  # nothing in flight and no proposal: the end of the space
+            jobs = self._promotions(n)
+        return jobs
+
+    def observe(self, trial: Any) -> None:
+        """Learn that a trial was committed."""
+        self._landed(trial)
+        rung = self._rungs[trial.job.labels["rung"]]
+        rung.n_in_flight -= 1
+        rung.add(trial)
+
+    def may_continue(self) -> set[int]:
+        """Return the trials whose models must be kept."""
+        waiting = (t.id for rung in self._rungs for t in rung.waiting(self._promoted))
+        return {*waiting, *self._in_use}
+
+    def _promotions(self, n: int) -> list[Job]:
+        jobs: list[Job] = []
+        while len(jobs) < n and (found := self._promotable()):
+            number, trial = found
+            self._rungs[number].n_promoted += 1
+            jobs.append(self._job_at(number + 1, trial))
+        return jobs
+
+    def _promotable(self) -> tuple[int, Any] | None:
+        """(rung, trial) to promote: of the highest rung that has one."""
+        found = None
+        is_final = self._n_left == 0  # whether the rung can get no more trials
+        for number, rung in enumerate(self._rungs):
+            is_final = is_final and rung.n_in_flight == 0
+            trial = rung.promotable(self.bracket.factor, self._promoted, is_final)
+            if trial is not None:
+                found, is_final = (number, trial), False
+        return found
+
+    def _job_at(self, number: int, trial: Any) -> Job:
+        self._rungs[number].n_in_flight += 1
+        labels = {"iter": 0, "bracket": 0, "rung": number}
+        return self._continue(trial, self.bracket.resources[number], **labels)
+
+    def _new_candidates(self, n: int, propose: Propose) -> list[Job]:
+        n = min(n, self._n_left)
+        resource = self.bracket.resources[0]
+        proposals = propose(n, resource=resource) if n > 0 else []
+        self._n_left -= len(proposals)
+        self._rungs[0].n_in_flight += len(proposals)
+        return self._new_jobs(proposals, resource, iter=0, bracket=0, rung=0)
+
+
+class _AsynchronousRung(Rung):
+    """A rung whose places above grow with the number of trials that it has seen."""
+
+    def __init__(self, capacity: int):
+        super().__init__(capacity)
+        self.n_in_flight = 0
+        self.n_promoted = 0
+
+    def promotable(self, factor: int, promoted: set[int], is_final: bool) -> Any:
+        """The best trial to promote now, or None."""
+        n = max(self.n_observed // factor, int(is_final))
+        n = min(n, self.capacity)
+        if self.n_promoted >= n:
+            return None
+        return next((t for t in self.best[:n] if t.id not in promoted), None)
+
+    def waiting(self, promoted: set[int]) -> list[Any]:
+        """The trials that can still be promoted, now or later."""
+        waiting = [t for t in self.best if t.id not in promoted]
+        return waiting[: self.capacity - self.n_promoted]

@@ -1,0 +1,85 @@
+"""What schedulers that continue trials share: jobs, and whose models are needed."""
+
+from bisect import bisect
+from collections.abc import Iterable
+from typing import Any
+
+from skhpo._types import Job, Proposal
+
+
+class Rung:
+    """The best trials at one resource, as many as can still be promoted.
+
+    A trial that falls off the end of the list never comes back, since later trials
+    only push it further down. So at most ``capacity`` models are kept.
+    """
+
+    def __init__(self, capacity: int):
+        self.capacity = capacity
+        self.n_observed = 0  # failed ones included
+        self.best: list[Any] = []  # complete trials, the best first
+
+    def add(self, trial: Any) -> None:
+        """Take in a committed trial. Ties go to the candidate that came first."""
+        self.n_observed += 1
+        if trial.status == "complete":
+            self.best.insert(bisect(self.best, _order(trial), key=_order), trial)
+            del self.best[self.capacity :]
+
+
+def _order(trial: Any) -> tuple[float, int]:
+    return -trial.score, trial.candidate
+
+
+class ContinuingScheduler:
+    """Makes jobs, new ones and those that continue a trial, and keeps account of them.
+
+    ``n_in_flight`` counts the jobs that were handed out and are not committed yet.
+    """
+
+    def __init__(self, max_resource: int):
+        self.max_resource = max_resource
+        self.n_in_flight = 0
+        self._promoted: set[int] = set()  # trials that were continued
+        self._in_use: set[int] = set()  # those of them whose continuation is in flight
+
+    def status_of(self, trial: Any) -> str:
+        """What became of a committed trial: to be read when the search is over.
+
+        "failed" stays; "promoted" = a later trial of the candidate goes on from it;
+        "complete" = trained to the top resource; "stopped" = it went no further,
+        eliminated or because the search ended.
+        """
+        if trial.status != "complete":
+            return trial.status
+        if trial.id in self._promoted:
+            return "promoted"
+        return "complete" if trial.job.resource >= self.max_resource else "stopped"
+
+    def _new_jobs(
+        self, proposals: Iterable[Proposal], resource: int, **labels: int
+    ) -> list[Job]:
+        jobs = [
+            Job(p, resource, origin=str(p.labels.get("origin", "ask")), labels=labels)
+            for p in proposals
+        ]
+        self.n_in_flight += len(jobs)
+        return jobs
+
+    def _continue(self, trial: Any, resource: int, **labels: int) -> Job:
+        self.n_in_flight += 1
+        self._promoted.add(trial.id)
+        self._in_use.add(trial.id)
+        return Job(
+            trial.job.proposal,
+            resource,
+            candidate=trial.candidate,
+            parent=trial.id,
+            origin="promote",
+            labels=labels,
+        )
+
+    def _landed(self, trial: Any) -> None:
+        """The job of this trial is not in flight any more."""
+        self.n_in_flight -= 1
+        self._in_use.discard(trial.job.parent)

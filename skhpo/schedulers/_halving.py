@@ -1,0 +1,171 @@
+"""Successive halving and Hyperband, rung by rung.
+
+Train many candidates a little, promote the best of them to the next rung, and so on to
+the top [1]_. How many candidates are worth the start depends on how early the good ones
+show; Hyperband hedges with several brackets, from many short ones to a few in full
+[2]_. Notation in ``_brackets.py``.
+
+A rung is closed only when all its trials are there, and the last rungs are thin. To
+keep the workers busy all brackets run at once: a free slot takes the first job that any
+of them can give, in the order of the brackets. As the long chains of promotions stand
+first, what remains for the end are candidates that nothing depends on.
+
+References
+----------
+.. [1] Jamieson, Talwalkar (2016), Non-stochastic best arm identification and
+   hyperparameter optimization, arXiv:1502.07943.
+.. [2] Li, Jamieson, DeSalvo, Rostamizadeh, Talwalkar (2018), Hyperband: a novel
+   bandit-based approach to hyperparameter optimization, JMLR 18(185), arXiv:1603.06560.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from skhpo._types import Job, Propose
+from skhpo.schedulers._base import ContinuingScheduler, Rung
+from skhpo.schedulers._brackets import Bracket
+
+
+class SuccessiveHalving(ContinuingScheduler):
+    """Promotes the best of each full rung; with several brackets this is Hyperband.
+
+    Parameters
+    ----------
+    brackets : sequence of Bracket
+        One of :func:`halving_bracket`, or those of :func:`hyperband_brackets`.
+    n_iterations : int, default=1
+        How many times all brackets are run, with new candidates each time.
+
+    Notes
+    -----
+    Labels of the jobs: ``iter`` (which sweep), ``bracket`` (0 = the most exploring),
+    ``rung`` (0 = the first of the bracket). Only complete trials are promoted, so rungs
+    shrink where many fail. A space that ends before a first rung is full counts as a
+    rung of that size.
+
+    Examples
+    --------
+    >>> from skhpo.schedulers import SuccessiveHalving, hyperband_brackets
+    >>> brackets = hyperband_brackets(min_resource=1, max_resource=81, factor=3)
+    >>> hyperband = SuccessiveHalving(brackets)
+    """
+
+    def __init__(self, brackets: Sequence[Bracket], n_iterations: int = 1):
+        super().__init__(max_resource=max(b.max_resource for b in brackets))
+        self._runs = {  # those that are not over
+            (iteration, number): _Run(bracket)
+            for iteration in range(n_iterations)
+            for number, bracket in enumerate(brackets)
+        }
+
+    def next_jobs(self, n: int, propose: Propose) -> list[Job]:
+        """Return up to ``n`` jobs; fewer = ask again, or wait for results."""
+        jobs = self._promotions(n) or self._new_candidates(n, propose)
+        if n > 0 and not jobs and self.n_in_flight == 0 and self._runs:
+            self._end_of_space()
+            jobs = self._promotions(n)
+        return jobs
+
+    def observe(self, trial: Any) -> None:
+        """Learn that a trial was committed; close its rung if it was the last."""
+        self._landed(trial)
+        run = self._runs[trial.job.labels["iter"], trial.job.labels["bracket"]]
+        run.observe(trial)
+        self._forget_finished()
+
+    def may_continue(self) -> set[int]:
+        """Return the trials whose models must be kept."""
+        waiting = {t.id for run in self._runs.values() for t in run.may_continue()}
+        return waiting | self._in_use
+
+    def _promotions(self, n: int) -> list[Job]:
+        jobs: list[Job] = []
+        for (iteration, number), run in self._runs.items():
+            labels = {"iter": iteration, "bracket": number, "rung": run.rung}
+            while run.promoted and len(jobs) < n:
+                trial = run.promoted.popleft()
+                jobs.append(self._continue(trial, run.resource, **labels))
+        return jobs
+
+    def _new_candidates(self, n: int, propose: Propose) -> list[Job]:
+        """Those of the first bracket that has places left."""
+        for (iteration, number), run in self._runs.items():
+            if run.n_places and n > 0:
+                proposals = propose(min(n, run.n_places), resource=run.resource)
+                run.start(len(proposals))
+                labels = {"iter": iteration, "bracket": number, "rung": 0}
+                return self._new_jobs(proposals, run.resource, **labels)
+        return []
+
+    def _end_of_space(self) -> None:
+        """Nothing is in flight, and yet there is no proposal: there are no more."""
+        for run in self._runs.values():
+            run.start_no_more()
+        self._forget_finished()
+
+    def _forget_finished(self) -> None:
+        self._runs = {key: run for key, run in self._runs.items() if not run.is_over}
+
+
+class _Run:
+    """Where a bracket stands.
+
+    ``n_places`` candidates can still enter the first rung, ``promoted`` wait for their
+    turn at the current one, of which ``n_open`` trials are not committed.
+    """
+
+    def __init__(self, bracket: Bracket):
+        self.bracket = bracket
+        self.rung = 0
+        self.n_places = bracket.n_candidates[0]
+        self.n_open = 0
+        self.promoted: deque[Any] = deque()
+        self._results = Rung(self._capacity)
+
+    @property
+    def resource(self) -> int:
+        """Units of the current rung."""
+        return self.bracket.resources[self.rung]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the last rung is closed."""
+        return self.rung == len(self.bracket.resources)
+
+    def start(self, n: int) -> None:
+        """So many new candidates are in flight."""
+        self.n_places -= n
+        self.n_open += n
+
+    def start_no_more(self) -> None:
+        """There are no new candidates; the first rung is what has entered it."""
+        if self.n_places:
+            self.bracket = self.bracket.resized(self._results.n_observed)
+            self.n_places = 0
+            self._close()
+
+    def observe(self, trial: Any) -> None:
+        """Take in a trial of the current rung."""
+        self._results.add(trial)
+        self.n_open -= 1
+        if self.n_open == self.n_places == 0:
+            self._close()
+
+    def may_continue(self) -> list[Any]:
+        """The trials that wait for their continuation, or may be chosen for it."""
+        return [*self.promoted, *self._results.best]
+
+    def _close(self) -> None:
+        """Promote the best to the next rung; without any, the bracket is over."""
+        best = self._results.best[: self._capacity]
+        self.rung = self.rung + 1 if best else len(self.bracket.resources)
+        self.promoted.extend(best)
+        self.n_open = len(best)
+        self._results = Rung(self._capacity)
+
+    @property
+    def _capacity(self) -> int:
+        """Places at the rung above the current one."""
+        above = self.bracket.n_candidates[self.rung + 1 : self.rung + 2]
+        return above[0] if above else 0
