@@ -1,0 +1,476 @@
+"""The stepper: train a model on from where it stands to so many units.
+
+It keeps one promise: 10 units, then 30, then 90 give the model that 90 units at once
+give, bit for bit, with any pause between (the model pickled, sent to another process,
+written to disk). Each family of estimators gets there in its own way:
+
+=================  =====================================  ===========================
+family             one step from ``frm`` to ``to``        randomness
+=================  =====================================  ===========================
+:class:`Epochs`    ``partial_fit``, ``to - frm`` calls    a seed for each epoch
+:class:`Grown`     ``warm_start`` and a growing total     one seed for the whole life
+:class:`Boosted`   ``fit`` of ``to - frm`` more rounds    a seed for each continuation
+                   on top of the old model
+:class:`Refitted`  ``fit`` from scratch                   one seed for the whole life
+:class:`Own`       the user's ``advance``                 one seed for the whole life
+=================  =====================================  ===========================
+
+Where it cannot hold: xgboost, lightgbm and catboost draw rows or columns anew in each
+continuation, so that with sampling the trees depend on where the pauses were (equal in
+kind, not in bits; catboost's sums differ in the last bit in any case); early stopping
+of the estimator's own, which is why models that stop themselves are refitted; what an
+``advance`` of the user's does.
+
+What is set on an estimator for a step (seeds, ``warm_start``, ``early_stopping``, class
+weights) is taken back at its end: between steps, and in the refitted model, parameters
+read as the user wrote them.
+"""
+
+import threading
+import warnings
+from collections.abc import Mapping
+from contextlib import contextmanager, nullcontext
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from inspect import signature
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn import get_config
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import Pipeline
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.metadata_routing import process_routing
+
+#: Rows on which it is seen whether ``transform`` repeats what ``fit_transform`` gave.
+ROWS_TO_COMPARE = 64
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Randomness by number, never by arrival: (candidate, fold, unit) -> seed.
+
+    Unit 0 is birth: what is drawn once in the life of a model.
+    """
+
+    root: int
+    candidate: int
+    fold: int
+
+    def at(self, unit, own=None):
+        """Return a seed, 31 bits.
+
+        ``own`` is an int that the user gave as ``random_state``: as in scikit-learn, it
+        makes all candidates and folds draw alike.
+        """
+        if own is not None:
+            sequence = np.random.SeedSequence(int(own), spawn_key=(unit,))
+        else:
+            key = (self.candidate, self.fold, unit)
+            sequence = np.random.SeedSequence(self.root, spawn_key=key)
+        return int(sequence.generate_state(1)[0] >> 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """What a model is given to be trained on, beside its rows.
+
+    ``fit_params`` are cut to the rows already; ``classes`` are those of the whole
+    training set of the search (None for regressors): a fold, or a few rows, may lack
+    some. ``quiet`` keeps the warnings to itself that every short rung would give.
+    """
+
+    to: int  # units in all
+    seeds: Seeds
+    classes: Any = None
+    fit_params: dict = field(default_factory=dict)
+    quiet: bool = False
+
+
+@dataclass(eq=False)
+class Model:
+    """A model on its way: the state that travels from rung to rung."""
+
+    estimator: Any  # parameters as the user wrote them
+    units: int = 0
+    X_head: Any = None  # training rows as the transformers gave them; None = ask again
+
+
+def train(chosen, estimator, X, y, step, model=None):
+    """Return a model of ``step.to`` units.
+
+    Parameters
+    ----------
+    chosen : ChosenResource
+        What is counted, and how it grows.
+    estimator : estimator
+        A fresh clone with the candidate's parameters; fitted in place when there is no
+        model to continue.
+    X, y : array-like
+        Training rows of the fold. The same at each step of one model, unless the
+        resource is rows.
+    step : Step
+        How far, and with what.
+    model : Model or None, default=None
+        What to continue. None = from 0; so a model that was dropped comes back equal.
+
+    Raises
+    ------
+    ValueError
+        When the model is trained further than ``step.to`` already.
+    """
+    how = chosen.how
+    if model is None or not how.continued:
+        model = Model(estimator)
+    if model.units > step.to:
+        raise ValueError(
+            f"A model of {model.units} {how.kind} cannot be brought to {step.to}."
+        )
+    if model.units == step.to:
+        return model
+    before = _exchange(model.estimator, _birth_seeds(model.estimator, chosen, step))
+    try:
+        _advance(chosen, model, X, y, step)
+    finally:
+        _exchange(model.estimator, before)
+    model.units = step.to
+    return model
+
+
+def _advance(chosen, model, X, y, step):
+    if not chosen.how.continued:
+        _refit(chosen.param, model.estimator, X, y, step)
+    elif isinstance(model.estimator, Pipeline):
+        _advance_last(chosen.how, model, X, y, step)
+    else:
+        model.estimator = chosen.how.advance(model.estimator, X, y, model.units, step)
+
+
+def _refit(param, estimator, X, y, step):
+    if param is not None:
+        estimator.set_params(**{param: step.to})
+    cut_short = param is not None and step.quiet  # a solver would say so in each rung
+    with silenced("", ConvergenceWarning) if cut_short else nullcontext():
+        _fit(estimator.fit, X, y, step.fit_params)
+
+
+def _advance_last(how, model, X, y, step):
+    pipeline = model.estimator
+    head_params, last_params = share_out(pipeline, step.fit_params)
+    X = _through_head(model, X, y, head_params)
+    step = replace(step, fit_params=last_params)
+    name, last = pipeline.steps[-1]
+    pipeline.steps[-1] = (name, how.advance(last, X, y, model.units, step))
+
+
+# ---- the families
+
+
+@dataclass(frozen=True)
+class Family:
+    """How a kind of estimator grows.
+
+    ``param`` counts the units, where a parameter does; ``full`` is the number of units
+    of a full model, or the name of the parameter that holds it. ``needs`` holds, by
+    parameter, the values without which it does not work.
+    """
+
+    kind: str
+    param: str | None = None
+    full: int | str | None = None
+    needs: Mapping = field(default_factory=dict, kw_only=True)
+
+    continued = True
+    seeds_itself = False  # chooses the estimator's own seed in each step
+
+
+@dataclass(frozen=True)
+class Epochs(Family):
+    """``partial_fit`` once per epoch: step sizes and moments live on between them."""
+
+    kind: str = "epochs"
+    seeds_itself = True
+
+    def advance(self, estimator, X, y, frm, step):
+        """Train from ``frm`` to ``step.to`` epochs."""
+        _check_has_partial_fit(estimator)
+        keywords = dict(step.fit_params)
+        if step.classes is not None and takes(estimator.partial_fit, "classes"):
+            keywords["classes"] = step.classes
+        is_random = "random_state" in estimator.get_params(deep=False)
+        own = _own_seed(estimator) if is_random else None
+        with _set(estimator, _balanced_weights(estimator, y)):
+            with _kept(estimator, "random_state") if is_random else nullcontext():
+                for unit in range(frm + 1, step.to + 1):
+                    if is_random:  # an int would shuffle all epochs alike
+                        estimator.random_state = step.seeds.at(unit, own)
+                    _fit(estimator.partial_fit, X, y, keywords)
+        return estimator
+
+
+@dataclass(frozen=True)
+class Grown(Family):
+    """``warm_start`` with a growing total: what is there stays, the rest is added."""
+
+    off: tuple = ()  # parameters that must be False meanwhile: early stopping
+
+    def advance(self, estimator, X, y, frm, step):
+        """Train from ``frm`` to ``step.to`` trees or rounds."""
+        estimator.set_params(**{self.param: step.to})
+        changes = {"warm_start": True, **dict.fromkeys(self.off, False)}
+        with _set(estimator, changes), _no_word_of_balance(estimator):
+            _fit(estimator.fit, X, y, step.fit_params)
+        return estimator
+
+
+@dataclass(frozen=True)
+class Boosted(Family):
+    """More rounds on top of the old model, which is handed to ``fit`` by ``keyword``.
+
+    The first step keeps the user's seed, and so equals a plain fit; later ones draw
+    their own, or they would repeat the first one's samples.
+    """
+
+    keyword: str = "init_model"
+    seeds_itself = True
+
+    def advance(self, estimator, X, y, frm, step):
+        """Train from ``frm`` to ``step.to`` rounds; the old model is left alone."""
+        before = estimator.get_params(deep=False)
+        more = clone(estimator)  # catboost refuses set_params once it is fitted
+        more.set_params(**{self.param: step.to - frm}, **_boost_seed(before, frm, step))
+        old = {self.keyword: estimator} if frm else {}
+        _fit(more.fit, X, y, {**step.fit_params, **old})
+        _write_params(more, {**before, self.param: step.to})
+        return more
+
+
+@dataclass(frozen=True)
+class Refitted(Family):
+    """A plain fit at each rung, with ``param`` set, or on more rows."""
+
+    continued = False
+
+
+@dataclass(frozen=True)
+class Own(Family):
+    """A resource of the user's: see :class:`skhpo.evaluation._resources.Resource`."""
+
+    resource: Any = None
+
+    def advance(self, estimator, X, y, frm, step):
+        """Train from ``frm`` to ``step.to`` units as the user says."""
+        out = self.resource.advance(estimator, X, y, frm, step.to, **step.fit_params)
+        estimator = estimator if out is None else out
+        if self.param is not None:
+            estimator.set_params(**{self.param: step.to})
+        return estimator
+
+
+def _check_has_partial_fit(estimator):
+    if not hasattr(estimator, "partial_fit"):
+        raise ValueError(
+            f"{estimator!r} has no partial_fit, and so cannot be trained by epochs."
+        )
+
+
+def _balanced_weights(estimator, y):
+    """Return the class weights that fit computes for "balanced", as partial_fit asks.
+
+    The same numbers: from the training rows of the fold.
+    """
+    if estimator.get_params(deep=False).get("class_weight") != "balanced":
+        return {}
+    y = np.ravel(y)
+    classes = np.unique(y)
+    weights = compute_class_weight("balanced", classes=classes, y=y)
+    return {"class_weight": dict(zip(classes.tolist(), weights.tolist(), strict=True))}
+
+
+def _no_word_of_balance(estimator):
+    """Forests warn that balanced weights need the same data in each fit. They have."""
+    if isinstance(estimator.get_params(deep=False).get("class_weight"), str):
+        return silenced(".*not recommended for warm_start.*", UserWarning)
+    return nullcontext()
+
+
+def _boost_seed(params, frm, step):
+    name = "random_state" if "random_state" in params else "random_seed"  # catboost
+    own = _as_int(params.get(name), None)
+    if frm == 0 and isinstance(params.get(name), Integral):
+        return {}
+    return {name: step.seeds.at(frm, own)}
+
+
+def _write_params(estimator, params):
+    """Set parameters of a fitted booster; catboost keeps them in a plain dict."""
+    if "_init_params" in vars(estimator):
+        estimator._init_params = dict(params)
+    else:
+        estimator.set_params(**params)
+
+
+def takes(method, keyword):
+    """Return whether a method accepts a keyword."""
+    parameters = signature(method).parameters.values()
+    return any(p.name == keyword or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def _fit(method, X, y, params):
+    args = (X,) if y is None else (X, y)
+    method(*args, **params)
+
+
+# ---- seeds and other things set for a step, and taken back
+
+
+def _own_seed(estimator):
+    """Return the seed that the user gave as ``random_state``; None = none."""
+    return _as_int(estimator.get_params(deep=False).get("random_state"), None)
+
+
+def _birth_seeds(estimator, chosen, step):
+    """Return an int for each seed that the user left open, the nested ones included.
+
+    Of a model that lives through several fits: a generator would move on, and nothing
+    would be repeatable. A seed that the family chooses itself is left out.
+    """
+    its_own = chosen.prefix + "random_state" if chosen.how.seeds_itself else None
+    params = estimator.get_params()
+    names = [
+        name
+        for name in sorted(params)
+        if name.rpartition("__")[2] == "random_state" and name != its_own
+    ]
+    born = (
+        np.random.SeedSequence(step.seeds.at(0)).generate_state(max(len(names), 1)) >> 1
+    )
+    return {
+        name: _as_int(params[name], int(seed))
+        for name, seed in zip(names, born, strict=False)
+        if params[name] is None or isinstance(params[name], np.random.RandomState)
+    }
+
+
+def _as_int(random_state, otherwise):
+    """Return an int, or the first draw of a generator, or what is given otherwise."""
+    if isinstance(random_state, np.random.RandomState):
+        return int(deepcopy(random_state).randint(2**31 - 1))
+    return int(random_state) if isinstance(random_state, Integral) else otherwise
+
+
+def _exchange(estimator, changes):
+    """Set parameters; return what they were."""
+    if not changes:
+        return {}
+    params = estimator.get_params()
+    estimator.set_params(**changes)
+    return {name: params[name] for name in changes}
+
+
+@contextmanager
+def _set(estimator, changes):
+    """Set parameters meanwhile; afterwards they are what they were."""
+    before = _exchange(estimator, changes)
+    try:
+        yield
+    finally:
+        _exchange(estimator, before)
+
+
+@contextmanager
+def _kept(estimator, name):
+    """Let an attribute be changed meanwhile (faster than set_params, per epoch)."""
+    before = getattr(estimator, name)
+    try:
+        yield
+    finally:
+        setattr(estimator, name, before)
+
+
+_silence_lock = threading.Lock()
+_silences = {}  # (message, category) -> [number of users, what ends it]
+
+
+@contextmanager
+def silenced(message, category):
+    """Ignore a warning meanwhile. Threads that want the same share one filter.
+
+    ``warnings.catch_warnings`` alone would, left in another order than entered, leave
+    its filter behind.
+    """
+    key = (message, category)
+    with _silence_lock:
+        if key not in _silences:
+            catcher = warnings.catch_warnings()
+            catcher.__enter__()
+            warnings.filterwarnings("ignore", message=message, category=category)
+            _silences[key] = [0, catcher]
+        _silences[key][0] += 1
+    try:
+        yield
+    finally:
+        with _silence_lock:
+            _silences[key][0] -= 1
+            if _silences[key][0] == 0:
+                _silences.pop(key)[1].__exit__(None, None, None)
+
+
+# ---- pipelines: the transformers are fitted once
+
+
+def _through_head(model, X, y, params):
+    """Return the training rows as the last step of a pipeline gets them.
+
+    The transformers are fitted at birth and only asked later. Some give at birth what
+    they do not repeat (``fit_transform`` of TargetEncoder is cross-fitted, that of PCA
+    differs in the last bits): then what they gave is kept with the model.
+    """
+    pipeline = model.estimator
+    if len(pipeline.steps) == 1:
+        return X
+    head = pipeline[:-1]
+    if model.units:
+        return head.transform(X) if model.X_head is None else model.X_head
+    X_head = head.fit_transform(X, y, **params)
+    pipeline.steps[:-1] = head.steps  # with memory=, clones were fitted
+    if not _repeats(head, X, X_head):
+        model.X_head = X_head
+    return X_head
+
+
+def _repeats(head, X, X_head):
+    try:
+        some = X[:ROWS_TO_COMPARE]
+        return _equal(head.transform(some), X_head[:ROWS_TO_COMPARE])
+    except Exception:  # no slices, no transform of a few rows, no comparison
+        return False
+
+
+def _equal(A, B):
+    if sparse.issparse(A) or sparse.issparse(B):
+        return type(A) is type(B) and A.shape == B.shape and (A != B).nnz == 0
+    A, B = np.asarray(A), np.asarray(B)
+    has_nan = A.dtype.kind in "fc" and B.dtype.kind in "fc"
+    return A.dtype == B.dtype and np.array_equal(A, B, equal_nan=has_nan)
+
+
+def share_out(pipeline, params):
+    """Return the fit parameters of the transformers, and those of the last step.
+
+    Under metadata routing what is requested for ``fit`` also serves ``partial_fit``.
+    """
+    last = pipeline.steps[-1][0]
+    if not params:
+        return {}, {}
+    if get_config()["enable_metadata_routing"]:
+        routed = process_routing(pipeline, "fit", **params)[last]["fit"]
+        router = pipeline[:-1].get_metadata_routing() if len(pipeline) > 1 else None
+        wanted = router.consumes("fit_transform", params) if router else ()
+        return {name: params[name] for name in wanted}, dict(routed)
+    prefix = last + "__"
+    routed = {k[len(prefix) :]: v for k, v in params.items() if k.startswith(prefix)}
+    return {k: v for k, v in params.items() if not k.startswith(prefix)}, routed

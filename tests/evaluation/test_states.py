@@ -1,0 +1,122 @@
+"""Where models wait between rungs."""
+
+import gc
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.linear_model import SGDClassifier
+from sklearn.preprocessing import FunctionTransformer
+
+from skhpo.evaluation._states import StateStore, open_store, pack, unpack
+from skhpo.evaluation._stepper import Model
+
+
+def test_a_model_comes_back_from_bytes_and_from_a_file(tmp_path):
+    model = Model(SGDClassifier().fit([[0.0], [1.0]], [0, 1]), units=3)
+    state = pack(model)
+    assert isinstance(state, bytes)
+    file = tmp_path / "state"
+    file.write_bytes(state)
+    for place in (state, file):
+        back = unpack(place)
+        np.testing.assert_array_equal(back.estimator.coef_, model.estimator.coef_)
+        assert back.units == 3
+    assert unpack(None) is None
+
+
+def test_what_was_defined_on_the_spot_travels_too():
+    shift = 3.0
+    model = Model(FunctionTransformer(lambda X: X + shift))
+    back = unpack(pack(model))
+    assert back.estimator.transform(np.zeros((1, 1))) == 3.0
+
+
+def test_what_cannot_be_pickled_is_no_state():
+    model = Model(FunctionTransformer(iter))
+    model.estimator.generator_ = (i for i in range(3))
+    assert pack(model) is None
+
+
+def test_memory_is_bounded_and_the_rest_goes_to_disk(tmp_path):
+    store = StateStore(limit=10, directory=tmp_path)
+    states = {number: bytes([number]) * 4 for number in range(5)}
+    for number, state in states.items():
+        store.put(number, state)
+        assert store.n_bytes <= 10
+    assert [type(store.get(number)) is bytes for number in states] == [
+        *(True, True, False, False, False)
+    ]
+    assert {number: store.get_bytes(number) for number in states} == states
+    assert len(files_below(tmp_path)) == 3
+    store.drop(3)
+    assert len(files_below(tmp_path)) == 2
+    assert store.get(3) is None
+    store.drop(0)  # makes room
+    store.put(0, b"12")
+    assert store.get(0) == b"12"
+    store.close()
+    assert os.listdir(tmp_path) == []
+    assert len(store) == 0
+
+
+def test_a_new_state_takes_the_place_of_the_old_one(tmp_path):
+    store = StateStore(limit=10, directory=tmp_path)
+    store.put("a", b"1" * 8)
+    store.put("a", b"2" * 9)
+    assert store.n_bytes == 9
+    store.put("a", b"3" * 11)
+    assert store.n_bytes == 0
+    assert store.get_bytes("a") == b"3" * 11
+    store.put("a", None)
+    assert "a" not in store
+    assert files_below(tmp_path) == []
+
+
+def test_only_what_may_go_on_is_kept(tmp_path):
+    store = StateStore(limit=2, directory=tmp_path)
+    for key in "abc":
+        store.put(key, b"11")
+    store.keep_only({"b", "z"})
+    assert store.get_bytes("b") == b"11"
+    assert len(store) == 1
+    assert store.n_bytes == 0
+
+
+def test_a_forgotten_store_leaves_no_files(tmp_path):
+    store = StateStore(limit=0, directory=tmp_path)
+    store.put("a", b"1")
+    assert len(files_below(tmp_path)) == 1
+    del store
+    gc.collect()
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_user_says_where_models_wait(tmp_path):
+    kinds = {}
+    for keep_models in ("auto", "memory", "disk", "none"):
+        store = open_store(keep_models, tmp_path)
+        store.put("a", b"1")
+        kinds[keep_models] = type(store.get("a"))
+        store.close()
+    assert kinds.pop("disk") in (type(Path()), Path)
+    assert kinds == {"auto": bytes, "memory": bytes, "none": type(None)}
+    assert open_store("auto").limit == 512 * 2**20
+    with pytest.raises(ValueError, match="keep_models must be one of .*'ram'"):
+        open_store("ram")
+
+
+def test_a_full_disk_loses_a_state_and_not_the_search(tmp_path, monkeypatch):
+    def full(self, data):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    store = StateStore(limit=0, directory=tmp_path)
+    with pytest.warns(UserWarning, match="could not be kept on disk .No space left"):
+        store.put("a", b"1")
+    assert store.get("a") is None
+
+
+def files_below(folder):
+    return [path for path in Path(folder).rglob("*") if path.is_file()]
