@@ -22,7 +22,6 @@ everything else                                 n_samples           all training
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import ceil
 from numbers import Integral
 from typing import Any, Protocol, runtime_checkable
 
@@ -127,7 +126,9 @@ ROWS = Refitted("n_samples")
 
 
 def _epochs(full):
-    return Epochs(full=full, needs={"early_stopping": (False,)})
+    # the last two: networks whose partial_fit goes on for so many epochs (skorch)
+    needs = {"early_stopping": (False,), "max_epochs": (1,), "epochs": (1,)}
+    return Epochs(full=full, needs=needs)
 
 
 def _grown(kind, param="n_estimators", **settings):
@@ -378,39 +379,38 @@ class _Place:
 
     def continued(self, how):
         """Return a continuing resource, or a refitting one where something forbids."""
-        obstacle = self.obstacle(how)
-        if obstacle is None:
+        found = self.obstacle(how)
+        if found is None:
             return self.chosen(how, _why(how, self))
+        obstacle, cure = found
         if isinstance(how, Epochs):
             raise ValueError(
                 f"{self.description} is trained epoch by epoch, which {obstacle} rules "
-                f"out: rungs stop the training. Set {self.prefix}early_stopping=False "
-                "and do not search it, or use resource='n_samples'."
+                f"out. {cure}, or use resource='n_samples'."
             )
         warnings.warn(
             f"{self.name} is refitted at each rung: with {obstacle} it cannot be "
-            "continued from rung to rung to give the same model.",
+            f"continued from rung to rung to give the same model. {cure} to continue.",
             stacklevel=3,
         )
         why = f"With {obstacle} each rung is a fit of its own."
         return self.chosen(Refitted(how.kind, how.param, how.full), why)
 
     def obstacle(self, how):
-        """Return what keeps an estimator from being continued, or None."""
+        """Return what keeps an estimator from being continued, and a cure; or None."""
         params = self.params
         for name, harmless in how.needs.items():
             full_name = self.prefix + name
+            cure = f"Set {full_name}={harmless[0]!r} and do not search it"
             if full_name in self.searched:
-                return f"{full_name} in the search space"
+                return f"{full_name} in the search space", cure
             if name in params and not _is_one_of(params[name], harmless):
-                return f"{full_name}={params[name]!r}"
-        is_open = params.get("learning_rate") is None
-        if (
-            _is_catboost(self.last)
-            and is_open
-            and (self.prefix + "learning_rate" not in self.searched)
-        ):
-            return "a learning_rate that catboost derives from the number of rounds"
+                return f"{full_name}={params[name]!r}", cure
+        rate = self.prefix + "learning_rate"
+        is_open = params.get("learning_rate") is None and rate not in self.searched
+        if _is_catboost(self.last) and is_open:
+            what = "a learning_rate that catboost derives from the number of rounds"
+            return what, f"Set {rate}, or search it,"
         return None
 
     # -- words
@@ -524,7 +524,7 @@ def resource_bounds(
     elif chosen.is_rows:
         least = _least_rows(most, factor, rows, n_classes)
     else:
-        least = ceil(most / factor**3)
+        least = -(-most // factor**3)
     if least > most:
         raise ValueError(
             f"min_resource={min_resource!r} is more than max_resource={max_resource!r} "
@@ -569,7 +569,7 @@ def _positive_int(name, value):
 
 def _least_rows(most, factor, rows, n_classes):
     """Return the rows of the smallest rung: enough for a score that means something."""
-    good = max(GOOD_ROWS, GOOD_ROWS_PER_CLASS * n_classes, ceil(most / factor**3))
+    good = max(GOOD_ROWS, GOOD_ROWS_PER_CLASS * n_classes, -(-most // factor**3))
     least = max(min(good, most // factor), rows.fewest)  # two rungs, where possible
     if least >= max(LEAST_ROWS, LEAST_ROWS_PER_CLASS * n_classes):
         return min(least, most)

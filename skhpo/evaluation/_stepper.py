@@ -39,11 +39,12 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn import get_config
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metadata_routing import process_routing
+from sklearn.utils.multiclass import type_of_target, unique_labels
 
 #: Rows on which it is seen whether ``transform`` repeats what ``fit_transform`` gave.
 ROWS_TO_COMPARE = 64
@@ -79,8 +80,8 @@ class Step:
     """What a model is given to be trained on, beside its rows.
 
     ``fit_params`` are cut to the rows already; ``classes`` are those of the whole
-    training set of the search (None for regressors): a fold, or a few rows, may lack
-    some. ``quiet`` keeps the warnings to itself that every short rung would give.
+    training set of the search (``classes_of``): a fold, or a few rows, may lack some.
+    ``quiet`` keeps warnings to itself that every short rung would give.
     """
 
     to: int  # units in all
@@ -311,6 +312,14 @@ def _write_params(estimator, params):
         estimator._init_params = dict(params)
     else:
         estimator.set_params(**params)
+
+
+def classes_of(estimator, y):
+    """Return all classes in y, as partial_fit wants to know them; None = no classes."""
+    if y is None or not is_classifier(estimator):
+        return None
+    is_multilabel = type_of_target(y).startswith("multilabel")
+    return unique_labels(y) if is_multilabel else np.unique(y)
 
 
 def takes(method, keyword):

@@ -26,7 +26,7 @@ def step_in_worker(chosen, estimator, X, y, step, state):
 class CountingScaler(TransformerMixin, BaseEstimator):
     """Centres; adds the number of rows that it was fitted on to a list for each fit."""
 
-    log = []  # noqa: RUF012
+    log = []
 
     def fit(self, X, y=None, sample_weight=None):
         self.log.append(len(X))

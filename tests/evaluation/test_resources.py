@@ -233,7 +233,7 @@ def test_models_that_stop_themselves_are_refitted(estimator, settings, obstacle)
             *(
                 {},
                 ValueError,
-                "early_stopping=True rules out.*Set early_stopping=False",
+                "early_stopping=True rules out. Set early_stopping=False",
             ),
         ),
         (
@@ -320,6 +320,16 @@ def test_weights_that_partial_fit_does_not_take_are_refused():
     assert choose_resource("n_samples", Weightless(), fit_params=weights).is_rows
     in_pipeline = {"clf__sample_weight": np.ones(3)}
     assert choose_resource("auto", CLF, fit_params=in_pipeline).continued
+
+
+def test_a_network_whose_calls_are_many_epochs_is_refused():
+    class NeuralNet(RowSpy):
+        def __init__(self, max_epochs=10):
+            self.max_epochs = max_epochs
+
+    with pytest.raises(ValueError, match="max_epochs=10 rules out. Set max_epochs=1 "):
+        choose_resource("epochs", NeuralNet())
+    assert choose_resource("epochs", NeuralNet(1)).continued
 
 
 def test_an_own_resource_must_count_by_a_parameter_that_exists():

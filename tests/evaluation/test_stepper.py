@@ -41,7 +41,14 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler, TargetEnc
 from sklearn.svm import SVC
 
 from skhpo.evaluation._resources import choose_resource
-from skhpo.evaluation._stepper import Model, Seeds, Step, silenced, train
+from skhpo.evaluation._stepper import (
+    Model,
+    Seeds,
+    Step,
+    classes_of,
+    silenced,
+    train,
+)
 from tests.evaluation.growers import (
     CountingScaler,
     RowSpy,
@@ -110,16 +117,16 @@ def test_steps_give_the_model_that_one_step_gives(name):
     chosen = choose_resource("auto", estimator)
     assert chosen.continued
     classes = np.unique(y)
-    stepped = steps_to(chosen, estimator, X, y, [2, 7, 21], classes=classes)
-    at_once = steps_to(chosen, estimator, X, y, [21], classes=classes)
+    stepped = steps_to(chosen, estimator, X, y, [2, 5, 12], classes=classes)
+    at_once = steps_to(chosen, estimator, X, y, [12], classes=classes)
     np.testing.assert_array_equal(output(stepped.estimator), output(at_once.estimator))
     short = steps_to(chosen, estimator, X, y, [2], classes=classes)
     assert not np.array_equal(output(short.estimator), output(at_once.estimator))
-    assert stepped.units == 21
+    assert stepped.units == 12
     # and the parameters read as before, but for the number of units
     expected = clone(estimator)
     if chosen.param is not None:
-        expected.set_params(**{chosen.param: 21})
+        expected.set_params(**{chosen.param: 12})
     changed, expected = (
         {k: repr(v).partition(" at ")[0] for k, v in one.get_params().items()}
         for one in (stepped.estimator, expected)
@@ -240,6 +247,19 @@ def test_classes_that_a_fold_lacks_are_known():
         assert model.estimator.predict_proba(X).shape == (90, 3)
 
 
+def test_several_labels_per_row_are_known_by_number():
+    labels = np.column_stack([y == 0, y == 1, np.zeros(90)]).astype(int)
+    network = MLPClassifier((2,))
+    classes = classes_of(network, labels)
+    chosen = choose_resource("auto", network)
+    model = steps_to(chosen, network, X, labels, [1, 2], classes=classes)
+    assert model.estimator.predict(X).shape == (90, 3)
+    assert classes_of(SGDRegressor(), y) is None
+    assert classes_of(IsolationForest(), None) is None
+    pipeline = make_pipeline(StandardScaler(), SGDClassifier())
+    assert list(classes_of(pipeline, np.array(list("abca")))) == list("abc")
+
+
 def test_balanced_class_weights_are_those_of_fit():
     names = np.array(["few", "some", "many"])[np.digitize(np.arange(90), [6, 30])]
     estimator = SGDClassifier(class_weight="balanced", random_state=0, shuffle=False)
@@ -249,6 +269,11 @@ def test_balanced_class_weights_are_those_of_fit():
     np.testing.assert_array_equal(model.estimator.coef_, plain.coef_)
     unweighted = clone(plain).set_params(class_weight=None).fit(X, names)
     assert not np.array_equal(plain.coef_, unweighted.coef_)
+    few = names != "few"  # a class that the fold lacks, with weights of the others
+    model = steps_to(
+        chosen, estimator, X[few], names[few], [2], classes=np.unique(names)
+    )
+    assert list(model.estimator.classes_) == ["few", "many", "some"]
     assert model.estimator.class_weight == "balanced"
 
 
