@@ -3,7 +3,6 @@
 from skhpo.schedulers._asha import AsynchronousHalving
 from skhpo.schedulers._brackets import (
     Bracket,
-    default_min_resource,
     halving_bracket,
     hyperband_brackets,
     median_bracket,
@@ -19,7 +18,6 @@ __all__ = [
     "Fifo",
     "MedianStopping",
     "SuccessiveHalving",
-    "default_min_resource",
     "halving_bracket",
     "hyperband_brackets",
     "median_bracket",

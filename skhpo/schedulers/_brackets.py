@@ -32,7 +32,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Integral
 
-N_RUNGS = 4  # of the longest bracket, by default: below R / 27 ranks say little
 N_STEPS = 10  # of median stopping
 
 
@@ -90,11 +89,6 @@ def resource_ladder(
     while ladder[-1] // factor >= min_resource:
         ladder.append(ladder[-1] // int(factor))
     return tuple(reversed(ladder))
-
-
-def default_min_resource(max_resource: int, factor: int, n_rungs: int = N_RUNGS) -> int:
-    """The resource from which the ladder has so many rungs, or as many as fit."""
-    return max(1, int(max_resource) // int(factor) ** (n_rungs - 1))
 
 
 def halve(resources: Sequence[int], n_candidates: int, factor: int) -> Bracket:

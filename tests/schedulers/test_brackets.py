@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skhpo.schedulers import (
-    default_min_resource,
     halving_bracket,
     hyperband_brackets,
     median_bracket,
@@ -150,12 +149,12 @@ def test_a_smaller_bracket_is_the_one_planned_for_that_number():
         assert bracket.resized(n).resized(2) == bracket.resized(2)
 
 
-def test_the_default_lowest_resource_gives_four_rungs_where_they_fit():
+def test_a_lowest_resource_rounded_down_loses_no_rung():
+    """ceil(100 / 27) = 4 would leave 11, 33, 100: three rungs instead of four."""
+    assert resource_ladder(100 // 27, 100, 3) == (3, 11, 33, 100)
     for factor in range(2, 11):
-        for R in range(1, 3001):
-            r = default_min_resource(R, factor)
-            fit = min(4, most_promotions(1, R, factor) + 1)
-            assert len(resource_ladder(r, R, factor)) == fit
+        for R in range(factor**3, 3001):
+            assert len(resource_ladder(R // factor**3, R, factor)) == 4
 
 
 def test_median_steps_are_even_and_end_at_the_top():
