@@ -97,12 +97,11 @@ class AsynchronousHalving(ContinuingScheduler):
         return self._continue(trial, self.bracket.resources[number], **labels)
 
     def _new_candidates(self, n: int, propose: Propose) -> list[Job]:
-        n = min(n, self._n_left)
-        resource = self.bracket.resources[0]
-        proposals = propose(n, resource=resource) if n > 0 else []
-        self._n_left -= len(proposals)
-        self._rungs[0].n_in_flight += len(proposals)
-        return self._new_jobs(proposals, resource, iter=0, bracket=0, rung=0)
+        n, resource = min(n, self._n_left), self.bracket.resources[0]
+        jobs = self._new(n, propose, resource, iter=0, bracket=0, rung=0)
+        self._n_left -= len(jobs)
+        self._rungs[0].n_in_flight += len(jobs)
+        return jobs
 
 
 class _AsynchronousRung(Rung):

@@ -1,10 +1,9 @@
 """What schedulers that continue trials share: jobs, and whose models are needed."""
 
 from bisect import bisect
-from collections.abc import Iterable
 from typing import Any
 
-from skhpo._types import Job, Proposal
+from skhpo._types import Job, Propose
 
 
 class Rung:
@@ -56,9 +55,9 @@ class ContinuingScheduler:
             return "promoted"
         return "complete" if trial.job.resource >= self.max_resource else "stopped"
 
-    def _new_jobs(
-        self, proposals: Iterable[Proposal], resource: int, **labels: int
-    ) -> list[Job]:
+    def _new(self, n: int, propose: Propose, resource: int, **labels: int) -> list[Job]:
+        """At most ``n`` jobs from scratch, whatever the optimizer returns."""
+        proposals = propose(n, resource=resource)[:n] if n > 0 else []
         jobs = [
             Job(p, resource, origin=str(p.labels.get("origin", "ask")), labels=labels)
             for p in proposals

@@ -92,10 +92,11 @@ class SuccessiveHalving(ContinuingScheduler):
         """Those of the first bracket that has places left."""
         for (iteration, number), run in self._runs.items():
             if run.n_places and n > 0:
-                proposals = propose(min(n, run.n_places), resource=run.resource)
-                run.start(len(proposals))
+                n = min(n, run.n_places)
                 labels = {"iter": iteration, "bracket": number, "rung": 0}
-                return self._new_jobs(proposals, run.resource, **labels)
+                jobs = self._new(n, propose, run.resource, **labels)
+                run.start(len(jobs))
+                return jobs
         return []
 
     def _end_of_space(self) -> None:

@@ -103,6 +103,6 @@ class MedianStopping(ContinuingScheduler):
 
     def _new_candidates(self, n: int, propose: Propose) -> list[Job]:
         n, resource = min(n, self._n_left), self.resources[0]
-        proposals = propose(n, resource=resource) if n > 0 else []
-        self._n_left -= len(proposals)
-        return self._new_jobs(proposals, resource, iter=0, bracket=0, rung=0)
+        jobs = self._new(n, propose, resource, iter=0, bracket=0, rung=0)
+        self._n_left -= len(jobs)
+        return jobs

@@ -85,6 +85,14 @@ def test_a_new_job_has_the_origin_of_its_proposal_and_no_parent():
     assert job.labels == {"iter": 0, "bracket": 0, "rung": 0}
 
 
+def test_an_optimizer_that_proposes_too_many_does_no_harm():
+    driver = Driver(SuccessiveHalving([NINE]))
+    propose = driver._propose
+    driver._propose = lambda n, *, resource: propose(n + 3, resource=resource)
+    assert len(driver.jobs(4)) == 4
+    assert len(driver.jobs(100)) == 5
+
+
 def test_the_next_rung_waits_until_this_one_is_complete():
     driver = Driver(SuccessiveHalving([NINE]))
     trials = driver.jobs(9)
