@@ -35,13 +35,12 @@ def test_nothing_is_promoted_before_a_rung_has_seen_enough():
 
 def test_the_highest_rung_comes_first():
     driver = Driver(AsynchronousHalving(halving_bracket(1, 27, 3)))
-    driver.rung([0.9, 0.1, 0.1])
-    driver.rung([0.9, 0.8, 0.1, 0.1])  # the first goes on with candidate 0
-    driver.rung([0.8, 0.7, 0.1, 0.1])  # with candidate 4, and so on
-    trials = driver.jobs(1)
-    driver.give(trials[0], 0.5)
-    (top,) = driver.jobs(1)
-    assert top.job.labels["rung"] == 2
+    first = driver.jobs(12)
+    for trial in first[:9]:
+        driver.give(trial, 0.5)
+    for trial in [*driver.jobs(3), *first[9:]]:  # both rungs have something to promote
+        driver.give(trial, 0.5)
+    assert [trial.job.resource for trial in driver.jobs(3)] == [9, 3, 1]
 
 
 def test_no_rung_promotes_more_than_a_third_of_what_it_has_seen():
@@ -54,6 +53,7 @@ def test_no_rung_promotes_more_than_a_third_of_what_it_has_seen():
         for below, above in zip(seen, seen[1:], strict=False):
             assert above <= max(1, below // 3)
     assert seen == [27, 9, 3, 1]
+    assert driver.scheduler.may_continue() == set()
 
 
 def test_the_last_rung_is_reached_by_few_candidates_too():
@@ -76,6 +76,20 @@ def test_a_rung_that_more_trials_can_reach_is_not_final():
     assert candidates(promoted) == [7, 6]
     driver.give(promoted[0], 0.5)
     assert driver.jobs(9) == []  # the second rung has seen one, two are to come
+
+
+def test_a_rung_waits_for_what_the_rung_below_has_to_promote():
+    driver = Driver(AsynchronousHalving(NINE))
+    first = driver.jobs(9)
+    for trial in first[:8]:
+        driver.give(trial, 0.5)
+    for trial in [*driver.jobs(2), first[8]]:
+        driver.give(trial, 0.5)
+    (third,) = driver.jobs(9)
+    assert third.job.resource == 3
+    driver.give(third, 0.5)
+    (top,) = driver.jobs(9)
+    assert top.job.resource == 9
 
 
 def test_failed_trials_count_as_seen_and_are_never_promoted():
