@@ -441,14 +441,20 @@ def _through_head(model, X, y, params):
     pipeline = model.estimator
     if len(pipeline.steps) == 1:
         return X
-    head = pipeline[:-1]
+    head = _head(pipeline)
     if model.units:
         return head.transform(X) if model.X_head is None else model.X_head
     X_head = head.fit_transform(X, y, **params)
-    pipeline.steps[:-1] = head.steps  # with memory=, clones were fitted
+    pipeline.steps[:-1] = head.steps[:-1]  # with memory=, clones were fitted
     if not _repeats(head, X, X_head):
         model.X_head = X_head
     return X_head
+
+
+def _head(pipeline):
+    """Return the transformers. All of them: ``memory`` leaves out the last step."""
+    steps = [*pipeline.steps[:-1], (pipeline.steps[-1][0], "passthrough")]
+    return Pipeline(steps, memory=pipeline.memory, verbose=pipeline.verbose)
 
 
 def _repeats(head, X, X_head):
@@ -477,8 +483,8 @@ def share_out(pipeline, params):
         return {}, {}
     if get_config()["enable_metadata_routing"]:
         routed = process_routing(pipeline, "fit", **params)[last]["fit"]
-        router = pipeline[:-1].get_metadata_routing() if len(pipeline) > 1 else None
-        wanted = router.consumes("fit_transform", params) if router else ()
+        router = _head(pipeline).get_metadata_routing()
+        wanted = router.consumes("fit_transform", params)
         return {name: params[name] for name in wanted}, dict(routed)
     prefix = last + "__"
     routed = {k[len(prefix) :]: v for k, v in params.items() if k.startswith(prefix)}

@@ -11,7 +11,7 @@ from sklearn.model_selection import (
     TimeSeriesSplit,
 )
 
-from skhpo.evaluation._rows import nest_rows
+from skhpo.evaluation._rows import ROWS_PER_CLASS, nest_rows
 
 N = 1500
 rng = np.random.default_rng(0)
@@ -113,6 +113,19 @@ def test_groups_stay_whole_while_the_splitter_keeps_them():
                 np.testing.assert_array_equal(np.sort(chosen), expected)
                 assert (np.bincount(y[chosen], minlength=4) >= 2).all()
                 assert abs(len(chosen) - n) <= 40 or n == rows.fewest
+
+
+def test_groups_with_rare_classes_come_first():
+    of_ten = np.arange(N) // 10
+    rare = np.isin(of_ten, [20, 70, 120]).astype(int)  # one group in each test fold
+    splits = [
+        (np.flatnonzero(of_ten % 3 != k), np.flatnonzero(of_ten % 3 == k))
+        for k in range(3)
+    ]
+    rng = np.random.default_rng(0)
+    rows = nest_rows(splits, rare, of_ten, is_classifier=True, rng=rng)
+    assert rows.fewest <= 20 + ROWS_PER_CLASS
+    assert all(len(np.unique(rare[rows.rows(k, rows.fewest)])) == 2 for k in range(3))
 
 
 def test_groups_that_the_splitter_ignores_are_ignored():

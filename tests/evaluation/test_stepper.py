@@ -412,16 +412,16 @@ def test_seeds_of_transformers_are_fixed_at_birth_and_taken_back():
     assert one[0].random_state is None
 
 
-def test_a_pipeline_with_memory_goes_on_with_what_was_fitted(tmp_path):
-    pipeline = make_pipeline(StandardScaler(), SGDClassifier(), memory=str(tmp_path))
-    chosen = choose_resource("auto", pipeline)
-    model = steps_to(chosen, pipeline, X, y, [1, 3], classes=np.unique(y))
-    plain = steps_to(
-        choose_resource("auto", pipeline),
-        clone(pipeline).set_params(memory=None),
-        *(X, y, [3]),
-        classes=np.unique(y),
-    )
+def test_a_pipeline_with_memory_fits_equal_transformers_once(tmp_path):
+    pipeline = counting(CountingScaler(), SGDClassifier())
+    chosen, classes = choose_resource("auto", pipeline), np.unique(y)
+    plain = steps_to(chosen, pipeline, X, y, [3], classes=classes)
+    pipeline.set_params(memory=str(tmp_path))
+    CountingScaler.log.clear()
+    for alpha in (1e-4, 1e-2, 1e-4):
+        pipeline.set_params(sgdclassifier__alpha=alpha)
+        model = steps_to(chosen, pipeline, X, y, [1, 3], classes=classes)
+    assert CountingScaler.log == [90]
     np.testing.assert_array_equal(output(model.estimator), output(plain.estimator))
 
 
