@@ -8,11 +8,13 @@ What a method finds it writes into ``trace`` as it goes, so that a crash loses n
 import ast
 import re
 import sys
+import tempfile
 import time
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from _problems import N_FOLDS, SCALES
@@ -233,6 +235,84 @@ def _to_skopt(d):
     return law(d.low, d.high, prior="log-uniform" if d.scale == "log" else "uniform")
 
 
+# ------------------------------------------------------------------------------ smac
+
+
+def smac(problem, n_iter, seed, trace, facade="HyperparameterOptimizationFacade"):
+    """SMAC3 by ask and tell: its forest, or ``facade=BlackBoxFacade``, its process."""
+    import smac
+    from smac.runhistory import TrialValue
+    from smac.runhistory.enumerations import StatusType
+
+    space = _to_config_space(problem, seed)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scenario = smac.Scenario(
+            space,
+            deterministic=True,
+            n_trials=n_iter,
+            seed=seed,
+            output_directory=Path(folder),
+        )
+        optimizer = getattr(smac, facade)(
+            scenario, lambda config, seed: 0.0, logging_level=False, overwrite=True
+        )
+
+        def ask():
+            trial = optimizer.ask()
+            return trial, _of_config(problem, dict(trial.config))
+
+        def tell(trial, score):
+            failed = not np.isfinite(score)
+            status = StatusType.CRASHED if failed else StatusType.SUCCESS
+            cost = np.inf if failed else -score
+            optimizer.tell(trial, TrialValue(cost=cost, status=status), save=False)
+
+        _search(problem, n_iter, trace, ask, tell)
+
+
+def _to_config_space(problem, seed):
+    import ConfigSpace
+
+    space = ConfigSpace.ConfigurationSpace(seed=seed)
+    names = [branch.name for branch in problem.branches]
+    root = ConfigSpace.Categorical("branch", names) if len(names) > 1 else None
+    if root is not None:
+        space.add(root)
+    for branch in problem.branches:
+        for name, d in branch.space.items():
+            unique = _unique(name, branch, problem)
+            if unique in space:
+                continue
+            child = _to_config(unique, d)
+            space.add(child)
+            if ":" in unique:
+                space.add(ConfigSpace.EqualsCondition(child, root, branch.name))
+    return space
+
+
+def _to_config(name, d):
+    import ConfigSpace
+
+    if d.kind == "choice":
+        return ConfigSpace.Categorical(name, list(d.options))
+    if d.scale == "logit":
+        forth, _ = SCALES["logit"]
+        return ConfigSpace.Float(name, (forth(d.low), forth(d.high)))
+    law = ConfigSpace.Integer if d.kind == "int" else ConfigSpace.Float
+    return law(name, (d.low, d.high), log=d.scale == "log")
+
+
+def _of_config(problem, values):
+    branches = {branch.name: branch for branch in problem.branches}
+    branch = branches[values["branch"]] if "branch" in values else problem.branches[0]
+    params = {
+        name: _decode(d, values[_unique(name, branch, problem)])
+        for name, d in branch.space.items()
+    }
+    return {**branch.fixed, **params}
+
+
 # ------------------------------------------------------------------------------ ours
 
 
@@ -404,6 +484,7 @@ METHODS = {
     "tpe": tpe,
     "gpsampler": gpsampler,
     "skopt": skopt,
+    "smac": smac,
     "ours": ours,
     "ours-per-family": ours_per_family,
     "gp": gp,

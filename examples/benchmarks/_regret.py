@@ -126,7 +126,7 @@ class Comparison:
         return float(first_below(own, other)), float(low), float(high)
 
     def median_match(self, method, peer, evaluation):
-        """Median over the runs: evaluations to the peer's mean regret on the problem."""
+        """Median over the runs: evaluations to the peer's mean on the problem."""
         targets = self.curves[peer].by_problem[:, evaluation - 1]
         curves = self.curves[method].of_problem
         pairs = zip(curves, targets, strict=True)
