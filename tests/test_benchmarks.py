@@ -227,3 +227,11 @@ def test_a_constant_that_nobody_has_is_an_error(bench):
 def test_options_keep_commas_in_brackets_together(bench):
     _, options = bench("_methods").parse("ours:n_points=1,X=(1, 2),acquisition=ei")
     assert options == {"n_points": 1, "X": (1, 2), "acquisition": "ei"}
+
+
+def test_what_is_not_installed_is_skipped_and_leaves_no_run(bench, monkeypatch, capsys):
+    monkeypatch.setitem(bench("_methods").NEEDS, "tpe", ("no_such_module",))
+    _runs = bench("_runs")
+    wanted = [("DT/wine/acc", "tpe", 0, 3)]
+    _runs.complete(_runs.Runs(), wanted, Path("/nonexistent/runs.jsonl"), 1)
+    assert "tpe is skipped: no_such_module" in capsys.readouterr().err

@@ -6,6 +6,9 @@ What a method finds it writes into ``trace`` as it goes, so that a crash loses n
 """
 
 import ast
+import contextlib
+import importlib.util
+import io
 import re
 import sys
 import tempfile
@@ -206,10 +209,9 @@ def _skopt(problem, n_iter, seed, trace, **options):
 
     def ask():
         values = optimizer.ask()
-        python = (v.item() if hasattr(v, "item") else v for v in values)
         params = {
-            name: _decode(d, value)
-            for (name, d), value in zip(space.items(), python, strict=True)
+            name: _decode(d, _plain(value))
+            for (name, d), value in zip(space.items(), values, strict=True)
         }
         return values, {**problem.branches[0].fixed, **params}
 
@@ -311,6 +313,61 @@ def _of_config(problem, values):
         for name, d in branch.space.items()
     }
     return {**branch.fixed, **params}
+
+
+# ------------------------------------------------------------------------------ hebo
+
+
+def hebo(problem, n_iter, seed, trace, **options):
+    """HEBO, winner of the black-box challenge of 2020; alternatives one by one."""
+    if len(problem.branches) > 1:
+        per_family(partial(hebo, **options), problem, n_iter, seed, trace)
+    else:
+        # It prints each jitter of its Cholesky factors.
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _hebo(problem, n_iter, seed, trace, **options)
+
+
+def _hebo(problem, n_iter, seed, trace, **options):
+    import torch
+    from hebo.design_space.design_space import DesignSpace
+    from hebo.optimizers.hebo import HEBO
+
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    branch, losses = problem.branches[0], []
+    space = DesignSpace().parse([_to_hebo(n, d) for n, d in branch.space.items()])
+    optimizer = HEBO(space, scramble_seed=seed, **options)
+
+    def ask():
+        row = optimizer.suggest(1)
+        values = {n: _plain(row[n].iloc[0]) for n in branch.space}
+        params = {n: _decode(d, values[n]) for n, d in branch.space.items()}
+        return row, {**branch.fixed, **params}
+
+    def tell(row, score):
+        # Its model refuses nan: a failed evaluation is told as the worst one so far.
+        losses.append(-score if np.isfinite(score) else max(losses, default=0.0))
+        optimizer.observe(row, np.array([losses[-1:]]))
+
+    _search(problem, n_iter, trace, ask, tell)
+
+
+def _to_hebo(name, d):
+    if d.kind == "choice":
+        return {"name": name, "type": "cat", "categories": list(d.options)}
+    low, high = d.low, d.high
+    if d.scale == "logit":
+        low, high = SCALES["logit"][0](low), SCALES["logit"][0](high)
+    number = {"int": "int", "real": "num"}, {"int": "pow_int", "real": "pow"}
+    kind = number[d.scale == "log"][d.kind]
+    return {"name": name, "type": kind, "lb": low, "ub": high}
+
+
+def _plain(value):
+    """A Python scalar instead of numpy's."""
+    return value.item() if hasattr(value, "item") else value
 
 
 # ------------------------------------------------------------------------------ ours
@@ -485,13 +542,23 @@ METHODS = {
     "gpsampler": gpsampler,
     "skopt": skopt,
     "smac": smac,
+    "hebo": hebo,
     "ours": ours,
     "ours-per-family": ours_per_family,
     "gp": gp,
 }
 #: Methods that do not know how many evaluations there will be.
-SEQUENTIAL = ("random", "tpe", "gpsampler", "skopt")
+SEQUENTIAL = ("random", "tpe", "gpsampler", "skopt", "hebo")
 OURS = ("ours", "ours-per-family", "gp")
+#: Modules without which a method cannot run.
+NEEDS = {
+    "tpe": ("optuna",),
+    "gpsampler": ("optuna", "torch"),
+    "skopt": ("skopt",),
+    "smac": ("smac",),
+    "hebo": ("hebo", "torch"),
+    **dict.fromkeys(OURS, ("skhpo",)),
+}
 
 
 def parse(spec):
@@ -505,6 +572,12 @@ def parse(spec):
     items = re.split(r",(?![^(\[{]*[)\]}])", tail)  # commas outside brackets
     pairs = (item.partition("=") for item in items if item)
     return METHODS[name], {key: _literal(value) for key, _, value in pairs}
+
+
+def missing(spec):
+    """The modules that a method needs and that are not installed."""
+    needs = NEEDS.get(spec.partition(":")[0], ())
+    return [name for name in needs if importlib.util.find_spec(name) is None]
 
 
 def ignores_budget(spec):

@@ -65,7 +65,13 @@ def read(paths, rerun=()):
 def complete(runs, wanted, path, n_jobs):
     """Do the runs that are missing; each is appended to the file when it is done."""
     missing = [key for key in wanted if runs.find(*key) is None]
-    _common.progress(f"{len(wanted) - len(missing)} runs known, {len(missing)} to do")
+    skipped = {method for _, method, _, _ in missing if _methods.missing(method)}
+    for method in sorted(skipped):
+        names = ", ".join(_methods.missing(method))
+        _common.progress(f"{method} is skipped: {names} is not installed")
+    n_known = len(wanted) - len(missing)
+    missing = [key for key in missing if key[1] not in skipped]
+    _common.progress(f"{n_known} runs known, {len(missing)} to do")
     for record in _run_all(missing, n_jobs):
         with path.open("a") as file:
             file.write(json.dumps(record) + "\n")

@@ -2,7 +2,8 @@
 
 Searches on real tuning problems (Bayesmark's definitions, see ``_problems.py``):
 skhpo's BayesSearchCV beside random search, Optuna's TPE and GPSampler,
-scikit-optimize, and SMAC3 where it is installed. The measure is the normalised regret
+scikit-optimize, and SMAC3 (``smac``) and HEBO (``hebo``) where they are installed. The
+measure is the normalised regret
 
     r = (loss of its best so far - best) / (clip - best), clipped to [-1, 1]
 
@@ -154,8 +155,13 @@ def sections(problems):
 def report(title, problems, runs, args):
     """All tables about some problems."""
     records = records_of(problems, runs, args)
+    unknown = [m for m, known in records.items() if not any(known.values())]
+    if unknown:
+        print(f"\n{title}: no runs of {', '.join(unknown)}")
+    records = {m: known for m, known in records.items() if m not in unknown}
+    args = argparse.Namespace(**{**vars(args), "methods": list(records)})
     problems = [p for p in problems if all(records[m].get(p) for m in args.methods)]
-    if not problems:
+    if not problems or not records:
         print(f"\n{title}: no problem has runs of every method")
         return
     scales = {p: _regret.scale(runs.on(p)) for p in problems}
