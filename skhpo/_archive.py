@@ -346,7 +346,7 @@ def _add_scores(results, key, scores):
 
 
 def _guesses(trials, means, metric):
-    """(n,) means over all folds, estimated where a trial was raced out; nan = failed."""
+    """(n,) means over all folds, estimated for what was raced out; nan = failed."""
     guesses = np.array(means)
     for number, trial in enumerate(trials):
         if trial.status == "raced_out":

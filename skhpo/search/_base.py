@@ -308,10 +308,9 @@ class SequentialSearchCV(BaseSearchCV):
         if race is None and self.racing is not None:
             warnings.warn(
                 "racing='exact' needs a score that is known to be bounded above, such "
-                f"as accuracy (1) or neg_mean_squared_error (0). Of "
-                f"scoring={self.scoring!r} for {type(self.estimator).__name__} no bound "
-                "is known, and racing is off. Possible: racing='forgiving', or a "
-                "function of your own.",
+                "as accuracy (1) or neg_mean_squared_error (0). No bound is known for "
+                f"scoring={self.scoring!r} of {type(self.estimator).__name__}: racing "
+                "is off. Possible: racing='forgiving', or a function of your own.",
                 UserWarning,
                 stacklevel=5,
             )

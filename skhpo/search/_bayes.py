@@ -146,8 +146,9 @@ class BayesSearchCV(SequentialSearchCV):
         incumbent's worst fold [3]_: about half of the fits are saved, for a winner that
         is now and then the second best. A function
         ``f(candidate_scores, incumbent_scores)`` of two arrays, the first as long as
-        folds were done, returns whether to drop. None evaluates every fold of every
-        candidate: rows of ``cv_results_`` are complete.
+        folds were done, returns whether to drop. With several metrics the one that
+        steers the search decides. None evaluates every fold of every candidate: rows
+        of ``cv_results_`` are complete.
 
     callbacks : callable or list of callables, default=None
         Functions ``f(progress)`` called after each candidate with a
