@@ -189,7 +189,7 @@ class RacingEvaluator(FoldEvaluator):
 
         Empty when ``timeout`` (s) passed.
         """
-        self._feed()  # there may be another incumbent
+        self._feed(ahead=True)  # nothing else is to be done; the incumbent may be new
         if not self._n_out:  # a rule of the user's that changes its mind
             self._send_next(self._waiting_runners())
         return super().collect(timeout)
@@ -213,10 +213,14 @@ class RacingEvaluator(FoldEvaluator):
                 self._contexts.end_fold(context, fold)
             self._open.clear()
 
-    def _feed(self):
+    def _feed(self, ahead=False):
+        """Give free workers what is known to be needed; or also what may be."""
         while self._n_out < self._dispatcher.n_jobs:
-            waiting = self._waiting_runners()
-            racing = [r for r in waiting if not self._is_over(r.outcomes)]
+            racing = [
+                runner
+                for runner in self._waiting_runners()
+                if (ahead or not runner.n_out) and not self._is_over(runner.outcomes)
+            ]
             if not racing:
                 return
             self._send_next(racing)
