@@ -343,9 +343,7 @@ def test_a_race_depends_on_n_points_not_on_workers_or_durations(racing, n_points
 @pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("n_points", [1, 3, 7])
 def test_one_worker_fits_nothing_in_vain(racing, n_points, asynchronous):
-    archive, dispatcher, _ = raced(
-        racing, n_points=n_points, asynchronous=asynchronous
-    )
+    archive, dispatcher, _ = raced(racing, n_points=n_points, asynchronous=asynchronous)
     fitted = [t for t in archive.finished if t.twin is None]
     assert dispatcher.n_fits == sum(len(t.outcomes) for t in fitted)
     assert not any(t.ahead for t in archive.trials)
