@@ -52,7 +52,7 @@ class Guess(ClassifierMixin, BaseEstimator):
         return self
 
     def predict(self, X):
-        share = {"x": 1.0, "y": 0.9, "z": 0.5}[self.kind] - (self.a - 0.3) ** 2
+        share = {"y": 0.9, "z": 0.5}.get(self.kind, 1.0) - (self.a - 0.3) ** 2
         is_known = X[:, 0] * 0.618 % 1 < share
         return np.where(is_known, X[:, 0] % 2, 1 - X[:, 0] % 2).astype(int)
 
@@ -215,7 +215,7 @@ def test_an_asynchronous_race_runs_to_its_end(door, name, n_jobs):
     watched()
     with backend(name):
         search.fit(X, y)
-    assert n_rows(search) == search.n_iter
+    assert n_rows(search) == (16 if door.is_random else 9)
     assert set(statuses(search)) == {"complete", "raced_out"}
     assert search.best_score_ == np.nanmax(search.cv_results_["mean_test_score"])
     if n_jobs == 1:
@@ -385,14 +385,14 @@ def test_a_refit_function_is_offered_complete_rows_only(door):
 @every_door
 def test_ctrl_c_keeps_what_was_raced_out(door, n_jobs):
     def interrupt(progress):
-        if progress.n_done == 12:
+        if progress.n_done == 6:
             raise KeyboardInterrupt
 
     search = search_of(door, close_call, callbacks=interrupt, n_jobs=n_jobs)
     with backend("threading"), pytest.raises(KeyboardInterrupt):
         search.fit(X, y)
     whole = search_of(door, close_call).fit(X, y)
-    assert statuses(search)[:12] == statuses(whole)[:12]
+    assert statuses(search)[:6] == statuses(whole)[:6]
     assert "raced_out" in statuses(search)
     assert search.best_score_ == np.nanmax(search.cv_results_["mean_test_score"])
 
@@ -401,9 +401,10 @@ def test_ctrl_c_keeps_what_was_raced_out(door, n_jobs):
 @one_door
 def test_max_time_keeps_what_was_raced_out(door, name, n_jobs):
     search = search_of(
-        door, close_call, Guess(nap=0.02), n_iter=None, max_time=1.0, n_jobs=n_jobs
+        door, close_call, Guess(nap=0.02), n_iter=None, max_time=1.5, n_jobs=n_jobs
     )
     with backend(name):
+        clone(search).set_params(n_iter=2, max_time=None).fit(X, y)  # workers start
         search.fit(X, y)
     assert search.stop_reason_ == "max_time"
     assert "raced_out" in statuses(search)
@@ -486,10 +487,10 @@ def test_exact_racing_without_a_bound_says_so_and_is_off(door, parameters):
     watched()
     with pytest.warns(UserWarning, match="racing is off") as record:
         search.fit(X, y)
-    (message,) = [str(w.message) for w in record if "racing" in str(w.message)]
-    assert "racing='forgiving'" in message
-    assert record[0].filename == __file__
-    assert len(fits()) % K == 0
+    (said,) = [w for w in record if "racing" in str(w.message)]
+    assert "racing='forgiving'" in str(said.message)
+    assert said.filename == __file__
+    assert len(fits()) == K * n_rows(search) + bool(search.refit)
     assert "n_splits_evaluated" not in search.cv_results_
 
 
