@@ -116,11 +116,14 @@ class Race:
     def noise(self, j: int) -> float:
         """Return the variance of a dropped candidate's estimate after ``j`` folds.
 
-        s2 is the median over complete candidates: of one with a fold or two there is no
-        estimate worth the name. Before there are any, as if scores were independent.
+        s2 is that of two independent candidates whose folds differ as the incumbent's
+        do. Complete candidates tell too little of it (their median counts where it is
+        larger): they resemble the incumbent, which dropped ones do not
+        (doc/decisions/0005).
         """
-        s2 = np.median(self._spreads) if self._spreads else 2 * _variance(self._best)
-        return float(s2) * (1 / j - 1 / self._n_splits)
+        spread = float(np.median(self._spreads)) if self._spreads else 0.0
+        s2 = max(2 * _variance(self._best), spread)
+        return s2 * (1 / j - 1 / self._n_splits)
 
 
 def _variance(values: Any) -> float:
