@@ -34,7 +34,17 @@ from skhpo._sklearn import (
     scorer_dict,
     warning_filters,
 )
-from skhpo.evaluation import FoldEvaluator, Payload, fit_metadata, open_dispatcher
+from skhpo.evaluation import (
+    FoldEvaluator,
+    Payload,
+    Race,
+    RacingEvaluator,
+    best_possible_score,
+    check_racing,
+    fit_metadata,
+    make_race,
+    open_dispatcher,
+)
 from skhpo.space import Space, check_names
 
 
@@ -52,6 +62,7 @@ class _Task:
     streams: Streams
     estimator: Any  # a clone, never fitted
     contexts: FoldContexts
+    race: Race | None
 
     @property
     def fit_params(self):
@@ -84,6 +95,7 @@ class SequentialSearchCV(BaseSearchCV):
         "constraints": [callable, list, tuple, None],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "stop": [callable, None],
+        "racing": "no_validation",  # check_racing has better messages
     }
 
     #: scikit-learn's hook for its own ``fit``, which ours replaces.
@@ -114,6 +126,7 @@ class SequentialSearchCV(BaseSearchCV):
         constraints,
         max_time,
         stop,
+        racing,
         callbacks,
     ):
         super().__init__(
@@ -137,6 +150,7 @@ class SequentialSearchCV(BaseSearchCV):
         self.constraints = constraints
         self.max_time = max_time
         self.stop = stop
+        self.racing = racing
         self.callbacks = callbacks
 
     def __sklearn_is_fitted__(self):
@@ -196,6 +210,7 @@ class SequentialSearchCV(BaseSearchCV):
         _check_misplaced(self, params)
         _check_callbacks(self.callbacks)
         _check_scorer_names(self.scoring)
+        check_racing(self.racing)
         self._check_own_parameters()
         if self.n_iter is None and self.max_time is None:
             raise ValueError(
@@ -225,6 +240,7 @@ class SequentialSearchCV(BaseSearchCV):
             streams=streams,
             estimator=clone(self.estimator),
             contexts=contexts,
+            race=self._make_race(scorer, space),
         )
 
     def _check_own_parameters(self):
@@ -285,6 +301,27 @@ class SequentialSearchCV(BaseSearchCV):
             )
         return self.objective
 
+    def _make_race(self, scorer, space):
+        """Return what decides which folds are skipped; None = none are."""
+        best = self._best_possible(scorer, space) if self.racing == "exact" else None
+        race = make_race(self.racing, self.n_splits_, best)
+        if race is None and self.racing is not None:
+            warnings.warn(
+                "racing='exact' needs a score that is known to be bounded above, such "
+                "as accuracy (1) or neg_mean_squared_error (0). No bound is known for "
+                f"scoring={self.scoring!r} of {type(self.estimator).__name__}: racing "
+                "is off. Possible: racing='forgiving', or a function of your own.",
+                UserWarning,
+                stacklevel=5,
+            )
+        return race
+
+    def _best_possible(self, scorer, space):
+        if is_multimetric_scorer(scorer):
+            scorers = scorer_dict(scorer)
+            scorer = scorers[self._steering_metric(scorers)]
+        return best_possible_score(scorer, self.estimator, partial(_choices_of, space))
+
     def _check_no_objective(self):
         if self.objective is not None:
             raise ValueError(
@@ -296,9 +333,11 @@ class SequentialSearchCV(BaseSearchCV):
 
     def _search(self, task):
         """Evaluate candidates until the search ends; publish what came of it."""
-        archive = Archive(self.n_splits_, self._steering_metric, self.error_score)
+        archive = Archive(
+            self.n_splits_, self._steering_metric, self.error_score, task.race
+        )
         planned = self._n_planned(task.space)
-        with self._evaluator(task, planned) as evaluator:
+        with self._evaluator(task, planned, archive) as evaluator:
             loop = SearchLoop(
                 space=task.space,
                 optimizer=self.make_optimizer(task.space, task.given, task.streams),
@@ -318,6 +357,8 @@ class SequentialSearchCV(BaseSearchCV):
                 raise
             is_all = reason == SPACE_EXHAUSTED and len(archive.closed) == self.n_iter
             self.stop_reason_ = "n_iter" if is_all else reason
+            if task.race is not None and reason != MAX_TIME:
+                evaluator.finish()
         task.contexts.end_search()
         return archive
 
@@ -327,19 +368,20 @@ class SequentialSearchCV(BaseSearchCV):
         return min(numbers, default=None)
 
     @contextmanager
-    def _evaluator(self, task, n_candidates):
+    def _evaluator(self, task, n_candidates, archive):
         """Open the workers for the time of the search."""
         payload = self._payload(task, n_candidates)
         dispatcher = open_dispatcher(self.n_jobs, self.pre_dispatch, payload)
         self.n_points_ = _resolve_n_points(
             self.n_points, dispatcher.n_jobs, self.n_splits_
         )
-        self._announce(n_candidates)
+        self._announce(n_candidates, task.race)
         max_folds = None if n_candidates is None else n_candidates * self.n_splits_
         task.contexts.begin_search(max_folds, partial(_fold_data, task))
-        evaluator = FoldEvaluator(
-            dispatcher, self.n_splits_, self.n_points_, task.contexts
-        )
+        make = FoldEvaluator
+        if task.race is not None:
+            make = partial(RacingEvaluator, archive.is_over)
+        evaluator = make(dispatcher, self.n_splits_, self.n_points_, task.contexts)
         kill = True
         try:
             yield evaluator
@@ -364,13 +406,14 @@ class SequentialSearchCV(BaseSearchCV):
             warning_filters=list(warning_filters()),
         )
 
-    def _announce(self, n_candidates):
+    def _announce(self, n_candidates, race):
         if self.verbose > 0:
             k, n = self.n_splits_, n_candidates
             total = "?" if n is None else n * k
+            most = "" if race is None else "at most "
             print(
-                f"Fitting {k} folds for each of {'?' if n is None else n} candidates, "
-                f"totalling {total} fits"
+                f"Fitting {most}{k} folds for each of {'?' if n is None else n} "
+                f"candidates, totalling {most}{total} fits"
             )
 
     def _deadline(self):
@@ -529,7 +572,7 @@ def _call_back(callback, archive, planned, start, trial):
         n_done=len(archive.closed),
         n_iter=planned,
         params=trial.params,
-        score=trial.score,
+        score=trial.estimate,
         status=trial.status,
         best_params=None if best is None else best.params,
         best_score=nan if best is None else best.score,
@@ -551,6 +594,12 @@ def _fold_data(task, fold):
         return fit_metadata(params)
 
     return dict(X=partial(rows, 0), y=partial(rows, 1), metadata=metadata)
+
+
+def _choices_of(space, name):
+    """Return the values that a space lists for a parameter."""
+    columns = [column for column in space.columns if column.name == name]
+    return [v for column in columns for v in getattr(column.dimension, "choices", ())]
 
 
 def _take_rows(results, rows):

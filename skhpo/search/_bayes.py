@@ -136,6 +136,20 @@ class BayesSearchCV(SequentialSearchCV):
         ``|`` (either) and ``&`` (both); or a function ``f(archive, space)`` that
         returns the reason to stop, or None. Asked after each candidate.
 
+    racing : {"exact", "forgiving"}, callable or None, default=None
+        Skip the remaining folds of a candidate that will not win. Folds run in their
+        order, and after each the candidate is compared with the best complete one so
+        far. ``"exact"`` drops it when it could not catch up with the best possible
+        scores on all folds left, which never changes the winner among the same
+        candidates; it needs a bounded score, such as accuracy, and turns itself off
+        with a warning otherwise. ``"forgiving"`` drops it when its mean is below the
+        incumbent's worst fold [3]_: about half of the fits are saved, for a winner that
+        is now and then the second best. A function
+        ``f(candidate_scores, incumbent_scores)`` of two arrays, the first as long as
+        folds were done, returns whether to drop. With several metrics the one that
+        steers the search decides. None evaluates every fold of every candidate: rows
+        of ``cv_results_`` are complete.
+
     callbacks : callable or list of callables, default=None
         Functions ``f(progress)`` called after each candidate with a
         :class:`~skhpo.Progress`; returning something truthy ends the search.
@@ -146,7 +160,11 @@ class BayesSearchCV(SequentialSearchCV):
     cv_results_ : dict of numpy (masked) ndarrays
         One row per candidate, in the order in which they were asked for; the columns
         are those of :class:`~sklearn.model_selection.RandomizedSearchCV`. Where a
-        candidate failed there are two more, ``status`` and ``error``.
+        candidate failed there are two more, ``status`` and ``error``. With ``racing``
+        there are ``status`` ("complete", "raced_out" or "failed"),
+        ``n_splits_evaluated``, and ``mean_test_score_partial``, an estimate of the mean
+        score where folds were skipped; their scores and the ``mean_test_score`` of such
+        a row are nan, and it ranks after all complete ones.
 
     best_estimator_ : estimator
         The best setting fitted on all data; only with ``refit``.
@@ -204,6 +222,8 @@ class BayesSearchCV(SequentialSearchCV):
        of expensive black-box functions, Journal of Global Optimization 13.
     .. [2] S. Ament et al. (2023), Unexpected improvements to expected improvement for
        Bayesian optimization, NeurIPS, arXiv:2310.20708.
+    .. [3] E. Bergman, L. Purucker, F. Hutter (2024), Don't waste your time: early
+       stopping cross-validation, AutoML-Conf, PMLR 256.
 
     Examples
     --------
@@ -258,6 +278,7 @@ class BayesSearchCV(SequentialSearchCV):
         constraints=None,
         max_time=None,
         stop=None,
+        racing=None,
         callbacks=None,
     ):
         super().__init__(
@@ -280,6 +301,7 @@ class BayesSearchCV(SequentialSearchCV):
             constraints=constraints,
             max_time=max_time,
             stop=stop,
+            racing=racing,
             callbacks=callbacks,
         )
         self.optimizer = optimizer
