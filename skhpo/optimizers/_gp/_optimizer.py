@@ -11,11 +11,14 @@ References
 
 import numpy as np
 
+from skhpo._types import Proposal, Result
 from skhpo.optimizers._base import Points, Unseen
 from skhpo.optimizers._gp._model import Belief, Model
+from skhpo.optimizers._gp._prior_mean import PriorMean
 from skhpo.optimizers._gp._scoring import scoring
 from skhpo.optimizers._maximiser import FULL, SMALL, Effort
 from skhpo.optimizers._model_based import ModelBasedOptimizer
+from skhpo.optimizers._observations import Observations
 from skhpo.space import Space
 from skhpo.surrogates._acquisition import Acquisition, Thompson, resolve_acquisition
 
@@ -49,6 +52,21 @@ class GaussianProcessOptimizer(ModelBasedOptimizer):
         super().__init__(space, n_initial=n_initial, rng=rng)
         self.acquisition = resolve_acquisition(acquisition)
         self._model = Model(space.categorical, rng=rng)
+
+    def learn_prior(self, points: Points, scores: np.ndarray) -> PriorMean | None:
+        """Take an old study on other data for a prior mean; None = it says nothing.
+
+        How much it counts is decided anew after each result, by how well it orders the
+        new scores.
+        """
+        old = Observations(self.space)
+        pairs = zip(points, scores.tolist(), strict=True)
+        old.add([Result(Proposal(0, point), score, 0.0) for point, score in pairs])
+        belief = Model(self.space.categorical, rng=self.rng).belief(old)
+        if belief is None:
+            return None
+        self._model.priors.append(PriorMean(belief.process))
+        return self._model.priors[-1]
 
     def _acquisition(self, unseen: Unseen):
         belief = self._model.belief(self._observations)
