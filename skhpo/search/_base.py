@@ -37,6 +37,7 @@ from skhpo._sklearn import (
 )
 from skhpo.evaluation import FoldEvaluator, Payload, fit_metadata, open_dispatcher
 from skhpo.optimizers import OldStudy, WarmStart
+from skhpo.search._budget import BudgetUsed
 from skhpo.search._warm_start import Metric, read_old_studies
 from skhpo.space import Space, check_names
 
@@ -69,7 +70,7 @@ class _Task:
 class SequentialSearchCV(BaseSearchCV):
     """Base class of the searches: one loop, different optimizers and schedulers.
 
-    A subclass defines ``make_optimizer(space, given, streams)`` and
+    A subclass defines ``make_optimizer(space, given, streams, budget_used)`` and
     ``make_scheduler()``, and names its own parameters in ``_parameter_constraints``.
     """
 
@@ -324,9 +325,7 @@ class SequentialSearchCV(BaseSearchCV):
         """Evaluate candidates until the search ends; publish what came of it."""
         archive = Archive(self.n_splits_, self._steering_metric, self.error_score)
         planned = self._n_planned(task.space)
-        optimizer = self.make_optimizer(task.space, task.given, task.streams)
-        if task.old:
-            optimizer = WarmStart(task.old, then=optimizer, space=task.space)
+        optimizer = self._optimizer(task, archive)
         with self._evaluator(task, planned) as evaluator:
             loop = SearchLoop(
                 space=task.space,
@@ -352,6 +351,15 @@ class SequentialSearchCV(BaseSearchCV):
             self.stop_reason_ = "n_iter" if is_all else reason
         task.contexts.end_search()
         return archive
+
+    def _optimizer(self, task, archive):
+        """Return what proposes settings: the subclass's own, or old ones first."""
+        limited = self.max_time is not None
+        budget = BudgetUsed(self.max_time, self.n_iter, archive) if limited else None
+        own = self.make_optimizer(task.space, task.given, task.streams, budget)
+        if not task.old:
+            return own
+        return WarmStart(task.old, then=own, space=task.space)
 
     def _n_planned(self, space):
         """Return how many candidates there will be at most; None = not known."""

@@ -139,7 +139,9 @@ class BayesSearchCV(SequentialSearchCV):
 
     max_time : float or None, default=None
         Seconds after which no new fit is started and no result awaited; the refit is
-        not included. The first candidate is always awaited.
+        not included. The first candidate is always awaited. With it the Gaussian
+        process learns from fit times, too, and prefers cheap settings early; less and
+        less so as time, or ``n_iter`` if that is nearer, is used up.
 
     stop : stopping rule or callable, default=None
         When to stop before the budget is used up: :class:`~skhpo.NoImprovement`,
@@ -306,7 +308,7 @@ class BayesSearchCV(SequentialSearchCV):
     def _check_own_parameters(self):
         resolve_acquisition(self.acquisition)
 
-    def make_optimizer(self, space, given, streams):
+    def make_optimizer(self, space, given, streams, budget_used=None):
         """Return what proposes settings."""
         rng = streams.generator("optimizer")
         self.optimizer_ = self._optimizer_name(space)
@@ -325,7 +327,11 @@ class BayesSearchCV(SequentialSearchCV):
             model = TPEOptimizer(space, n_initial=n_initial, rng=rng)
         else:
             model = GaussianProcessOptimizer(
-                space, acquisition=self.acquisition, n_initial=n_initial, rng=rng
+                space,
+                acquisition=self.acquisition,
+                n_initial=n_initial,
+                budget_used=budget_used,
+                rng=rng,
             )
         return Chain([given, default], then=model)
 

@@ -9,13 +9,16 @@ References
    learning algorithms, arXiv:1206.2944.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from skhpo._types import Proposal, Result
 from skhpo.optimizers._base import Points, Unseen
+from skhpo.optimizers._gp._cost import CostModel, per_cost
 from skhpo.optimizers._gp._model import Belief, Model
 from skhpo.optimizers._gp._prior_mean import PriorMean
-from skhpo.optimizers._gp._scoring import scoring
+from skhpo.optimizers._gp._scoring import Scoring, scoring
 from skhpo.optimizers._maximiser import FULL, SMALL, Effort
 from skhpo.optimizers._model_based import ModelBasedOptimizer
 from skhpo.optimizers._observations import Observations
@@ -37,6 +40,13 @@ class GaussianProcessOptimizer(ModelBasedOptimizer):
     n_initial : int, default=8
         Points told or in flight before the model is used; up to there scrambled Sobol
         points are proposed. See :func:`initial_design_size`.
+    budget_used : callable, default=None
+        Returns the share of a budget of time that is used up, in [0, 1]. With it, cheap
+        points are preferred early, by a second process that learns from the costs.
+        Only where the acquisition has a logarithm: "logei", "ei", "pi" and own
+        objects with a method ``log``. Bounds, plain functions and Thompson's draws are
+        not proportional to a gain that could be divided by seconds: they stay as they
+        are.
     rng : numpy.random.Generator
         The only source of randomness.
     """
@@ -47,11 +57,14 @@ class GaussianProcessOptimizer(ModelBasedOptimizer):
         *,
         acquisition: str | Acquisition | Thompson = "logei",
         n_initial: int = 8,
+        budget_used: Callable[[], float] | None = None,
         rng: np.random.Generator,
     ):
         super().__init__(space, n_initial=n_initial, rng=rng)
         self.acquisition = resolve_acquisition(acquisition)
+        self.budget_used = budget_used
         self._model = Model(space.categorical, rng=rng)
+        self._cost = CostModel(space.categorical)
 
     def learn_prior(self, points: Points, scores: np.ndarray) -> PriorMean | None:
         """Take an old study on other data for a prior mean; None = it says nothing.
@@ -82,8 +95,17 @@ class GaussianProcessOptimizer(ModelBasedOptimizer):
         space = self.space
         in_flight = np.array(unseen.in_flight).reshape(-1, space.n_dims)
         score = scoring(self.acquisition, belief, space.encode(in_flight), self.rng)
+        score = self._mindful_of_cost(score)
 
         def acquisition(points: Points) -> np.ndarray:
             return score(space.encode(points))
 
         return acquisition
+
+    def _mindful_of_cost(self, score: Scoring) -> Scoring:
+        if self.budget_used is None or not hasattr(self.acquisition, "log"):
+            return score
+        log_cost = self._cost.log_cost(self._observations)
+        return (
+            score if log_cost is None else per_cost(score, log_cost, self.budget_used())
+        )
