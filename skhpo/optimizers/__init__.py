@@ -11,6 +11,7 @@ from skhpo.optimizers._design import (
 )
 from skhpo.optimizers._gp import GaussianProcessOptimizer
 from skhpo.optimizers._tpe import TPEOptimizer
+from skhpo.optimizers._warm_start import OldStudy, WarmStart
 
 __all__ = [
     "BaseOptimizer",
@@ -18,8 +19,10 @@ __all__ = [
     "FixedPoints",
     "GaussianProcessOptimizer",
     "GridDesign",
+    "OldStudy",
     "RandomDesign",
     "SobolDesign",
     "TPEOptimizer",
+    "WarmStart",
     "initial_design_size",
 ]

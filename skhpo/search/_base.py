@@ -1,5 +1,6 @@
 """What all doors share: fit = check -> assemble -> run -> finish."""
 
+import copy
 import time
 import warnings
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from sklearn import get_config
-from sklearn.base import clone, is_classifier
+from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state, indexable
@@ -45,6 +46,9 @@ from skhpo.evaluation import (
     make_race,
     open_dispatcher,
 )
+from skhpo.optimizers import OldStudy, WarmStart
+from skhpo.search._budget import BudgetUsed
+from skhpo.search._warm_start import Metric, read_old_studies
 from skhpo.space import Space, check_names
 
 
@@ -59,6 +63,7 @@ class _Task:
     splits: list
     space: Space
     given: list  # (point, params) of initial_params
+    old: list[OldStudy]  # warm_start_from
     streams: Streams
     estimator: Any  # a clone, never fitted
     contexts: FoldContexts
@@ -76,7 +81,7 @@ class _Task:
 class SequentialSearchCV(BaseSearchCV):
     """Base class of the searches: one loop, different optimizers and schedulers.
 
-    A subclass defines ``make_optimizer(space, given, streams)`` and
+    A subclass defines ``make_optimizer(space, given, streams, budget_used)`` and
     ``make_scheduler()``, and names its own parameters in ``_parameter_constraints``.
     """
 
@@ -89,6 +94,7 @@ class SequentialSearchCV(BaseSearchCV):
         "n_iter": [Interval(Integral, 1, None, closed="left"), None],
         "random_state": ["random_state"],
         "initial_params": [list, tuple, dict, None],
+        "warm_start_from": "no_validation",
         "n_points": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "asynchronous": ["boolean"],
         "objective": [str, None],
@@ -120,6 +126,7 @@ class SequentialSearchCV(BaseSearchCV):
         error_score,
         return_train_score,
         initial_params,
+        warm_start_from,
         n_points,
         asynchronous,
         objective,
@@ -144,6 +151,7 @@ class SequentialSearchCV(BaseSearchCV):
         self.n_iter = n_iter
         self.random_state = random_state
         self.initial_params = initial_params
+        self.warm_start_from = warm_start_from
         self.n_points = n_points
         self.asynchronous = asynchronous
         self.objective = objective
@@ -152,6 +160,14 @@ class SequentialSearchCV(BaseSearchCV):
         self.stop = stop
         self.racing = racing
         self.callbacks = callbacks
+
+    def __sklearn_clone__(self):
+        """Clone as usual, but for ``warm_start_from``: a clone of that is unfitted."""
+        bare = copy.copy(self)
+        bare.warm_start_from = None
+        twin = BaseEstimator.__sklearn_clone__(bare)
+        twin.warm_start_from = self.warm_start_from
+        return twin
 
     def __sklearn_is_fitted__(self):
         """Return whether the search ended; after Ctrl-C it did not."""
@@ -237,6 +253,7 @@ class SequentialSearchCV(BaseSearchCV):
             splits=splits,
             space=space,
             given=self._given_settings(space),
+            old=read_old_studies(self.warm_start_from, space, self._metric(scorer)),
             streams=streams,
             estimator=clone(self.estimator),
             contexts=contexts,
@@ -267,6 +284,16 @@ class SequentialSearchCV(BaseSearchCV):
                 )
             settings.append((point, params))
         return settings
+
+    def _metric(self, scorer):
+        """Return which score of an old study is compared with this search's."""
+        if is_multimetric_scorer(scorer):
+            return Metric([self._steering_metric(scorer_dict(scorer))])
+        if not callable(self.scoring):
+            names = [self.scoring] if isinstance(self.scoring, str) else []
+            return Metric(["score", *names])
+        named = [n for n in (self.objective, self.refit) if isinstance(n, str)]
+        return Metric(named[:1] or ["score"], or_first=not named)
 
     def _split(self, X, y, split_params):
         """Make the splits, once and for all candidates."""
@@ -337,10 +364,11 @@ class SequentialSearchCV(BaseSearchCV):
             self.n_splits_, self._steering_metric, self.error_score, task.race
         )
         planned = self._n_planned(task.space)
+        optimizer = self._optimizer(task, archive)
         with self._evaluator(task, planned, archive) as evaluator:
             loop = SearchLoop(
                 space=task.space,
-                optimizer=self.make_optimizer(task.space, task.given, task.streams),
+                optimizer=optimizer,
                 scheduler=self.make_scheduler(),
                 evaluator=evaluator,
                 archive=archive,
@@ -355,12 +383,24 @@ class SequentialSearchCV(BaseSearchCV):
                 self.stop_reason_ = "interrupted"
                 self._publish_interrupted(archive)
                 raise
+            finally:
+                if task.old:
+                    self.warm_start_ = optimizer.summary
             is_all = reason == SPACE_EXHAUSTED and len(archive.closed) == self.n_iter
             self.stop_reason_ = "n_iter" if is_all else reason
             if task.race is not None and reason != MAX_TIME:
                 evaluator.finish()
         task.contexts.end_search()
         return archive
+
+    def _optimizer(self, task, archive):
+        """Return what proposes settings: the subclass's own, or old ones first."""
+        limited = self.max_time is not None
+        budget = BudgetUsed(self.max_time, self.n_iter, archive) if limited else None
+        own = self.make_optimizer(task.space, task.given, task.streams, budget)
+        if not task.old:
+            return own
+        return WarmStart(task.old, then=own, space=task.space)
 
     def _n_planned(self, space):
         """Return how many candidates there will be at most; None = not known."""
