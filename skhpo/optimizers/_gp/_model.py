@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.linalg import LinAlgError
 
-from skhpo.optimizers._gp._observations import Observations
+from skhpo.optimizers._observations import Observations
 from skhpo.surrogates import (
     GaussianProcess,
     Hyperparameters,

@@ -1,4 +1,4 @@
-"""What a Gaussian process learns from: everything that was told, as arrays."""
+"""What a model learns from: everything that was told, as arrays."""
 
 from collections.abc import Sequence
 
