@@ -9,6 +9,7 @@ from skhpo.optimizers._design import (
     SobolDesign,
     initial_design_size,
 )
+from skhpo.optimizers._forest import ForestOptimizer
 from skhpo.optimizers._gp import GaussianProcessOptimizer
 from skhpo.optimizers._tpe import TPEOptimizer
 
@@ -16,6 +17,7 @@ __all__ = [
     "BaseOptimizer",
     "Chain",
     "FixedPoints",
+    "ForestOptimizer",
     "GaussianProcessOptimizer",
     "GridDesign",
     "RandomDesign",
