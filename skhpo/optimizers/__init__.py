@@ -1,5 +1,7 @@
 """Optimizers: ask them for points, tell them scores. They know a space, never a fit."""
 
+from skhpo._types import Proposal, Result
+from skhpo.optimizers._auto import automatic_optimizer, fits_in
 from skhpo.optimizers._base import BaseOptimizer
 from skhpo.optimizers._design import (
     Chain,
@@ -11,6 +13,11 @@ from skhpo.optimizers._design import (
 )
 from skhpo.optimizers._forest import ForestOptimizer
 from skhpo.optimizers._gp import GaussianProcessOptimizer
+from skhpo.optimizers._own import (
+    OwnOptimizer,
+    check_own_optimizer,
+    make_own_optimizer,
+)
 from skhpo.optimizers._tpe import TPEOptimizer
 
 __all__ = [
@@ -20,8 +27,15 @@ __all__ = [
     "ForestOptimizer",
     "GaussianProcessOptimizer",
     "GridDesign",
+    "OwnOptimizer",
+    "Proposal",
     "RandomDesign",
+    "Result",
     "SobolDesign",
     "TPEOptimizer",
+    "automatic_optimizer",
+    "check_own_optimizer",
+    "fits_in",
     "initial_design_size",
+    "make_own_optimizer",
 ]
