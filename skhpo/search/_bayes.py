@@ -1,24 +1,34 @@
 """BayesSearchCV: Bayesian optimisation behind scikit-learn's door."""
 
+import warnings
 from numbers import Integral
 
 import numpy as np
 
+from skhpo._errors import did_you_mean
 from skhpo._sklearn import Interval, StrOptions
 from skhpo.optimizers import (
     Chain,
     FixedPoints,
+    ForestOptimizer,
     GaussianProcessOptimizer,
     GridDesign,
     RandomDesign,
     SobolDesign,
     TPEOptimizer,
+    automatic_optimizer,
+    check_own_optimizer,
+    fits_in,
     initial_design_size,
+    make_own_optimizer,
 )
 from skhpo.schedulers import Fifo
 from skhpo.search._base import SequentialSearchCV
 from skhpo.space import default_params
-from skhpo.surrogates import resolve_acquisition
+from skhpo.surrogates import LogEI, resolve_acquisition
+
+_OPTIMIZERS = ("auto", "gp", "forest", "tpe", "random", "sobol")
+_WITHOUT_ACQUISITION = ("tpe", "random", "sobol")
 
 
 class BayesSearchCV(SequentialSearchCV):
@@ -85,19 +95,24 @@ class BayesSearchCV(SequentialSearchCV):
     return_train_score : bool, default=False
         Whether to add training scores to ``cv_results_``.
 
-    optimizer : {"auto", "gp", "tpe", "random", "sobol"}, default="auto"
-        What proposes settings: ``"gp"`` a Gaussian process; ``"tpe"`` a tree-structured
-        Parzen estimator, which costs a millisecond per candidate also after thousands
-        of them; ``"random"`` the space's own distribution; ``"sobol"`` a scrambled
-        Sobol sequence. ``"auto"`` takes the Gaussian process; ``optimizer_`` says what
-        was used.
+    optimizer : str, class, callable or object, default="auto"
+        What proposes settings: ``"gp"`` a Gaussian process; ``"forest"`` a forest of
+        randomised trees in the manner of SMAC; ``"tpe"`` a tree-structured Parzen
+        estimator, which costs a few milliseconds per candidate also after thousands of
+        them; ``"random"`` the space's own distribution; ``"sobol"`` a scrambled Sobol
+        sequence. ``"auto"`` takes the Gaussian process, and ``"tpe"`` above 200
+        dimensions; ``optimizer_`` says what was used. Or one of your own: an object
+        with ``ask`` and ``tell``, of which each fit uses a copy, or its class, which is
+        called with the space and ``rng=`` a generator; doc/own_optimizer.rst has an
+        example.
 
     acquisition : str, acquisition or callable, default="logei"
-        What the Gaussian process maximises: ``"logei"``, ``"ei"``, ``"pi"``, ``"ucb"``
-        or ``"thompson"``; the same with its own settings, as in
+        What the Gaussian process or the forest maximises: ``"logei"``, ``"ei"``,
+        ``"pi"``, ``"ucb"`` or ``"thompson"``; the same with its own settings, as in
         ``skhpo.UCB(kappa=2.0)``; or a function
         ``f(mean, sd, best) -> values`` in standardised scores, larger is better. The
-        default, the logarithm of the expected improvement, is seldom wrong.
+        default, the logarithm of the expected improvement, is seldom wrong. Other
+        optimizers have none.
 
     initial_points : int or "auto", default="auto"
         Settings that are tried before the model takes over: the estimator's own
@@ -205,8 +220,8 @@ class BayesSearchCV(SequentialSearchCV):
         Whether several metrics were computed.
 
     optimizer_ : str
-        What proposed the settings: "gp", "tpe", "random", "sobol", or "grid" for a
-        finite space that was tried in full.
+        What proposed the settings: "gp", "forest", "tpe", "random", "sobol", "grid"
+        for a finite space that was tried in full, or the class of your own.
 
     warm_start_ : str
         What came of ``warm_start_from``: "observations: 40 rows, 3 dropped" or "other
@@ -262,8 +277,8 @@ class BayesSearchCV(SequentialSearchCV):
 
     _parameter_constraints: dict = {
         **SequentialSearchCV._parameter_constraints,
-        "optimizer": [StrOptions({"auto", "gp", "tpe", "random", "sobol"})],
-        "acquisition": "no_validation",  # resolve_acquisition has better messages
+        "optimizer": "no_validation",  # these two have better messages of their own
+        "acquisition": "no_validation",
         "initial_points": [
             StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),
@@ -328,11 +343,18 @@ class BayesSearchCV(SequentialSearchCV):
         self.initial_points = initial_points
 
     def _check_own_parameters(self):
-        resolve_acquisition(self.acquisition)
+        _check_optimizer(self.optimizer)
+        acquisition = resolve_acquisition(self.acquisition)
+        if acquisition != LogEI():
+            _warn_if_ignored(self.optimizer, self.acquisition)
 
     def make_optimizer(self, space, given, streams, budget_used=None):
         """Return what proposes settings."""
         rng = streams.generator("optimizer")
+        if not isinstance(self.optimizer, str):
+            own = make_own_optimizer(self.optimizer, space, rng=rng)
+            self.optimizer_ = own.name
+            return Chain([FixedPoints(space, given, rng=rng)], then=own)
         self.optimizer_ = self._optimizer_name(space)
         if self.optimizer_ == "grid":
             repeats = self.warm_start_from is None  # else what is known is left out
@@ -344,31 +366,60 @@ class BayesSearchCV(SequentialSearchCV):
             return Chain([given], then=SobolDesign(space, rng=rng))
         own = default_params(space, self.estimator)
         default = FixedPoints(space, [] if own is None else [own], rng=rng)
-        n_initial = self._n_initial(space)
-        if self.optimizer_ == "tpe":
-            model = TPEOptimizer(space, n_initial=n_initial, rng=rng)
-        else:
-            model = GaussianProcessOptimizer(
-                space,
-                acquisition=self.acquisition,
-                n_initial=n_initial,
-                budget_used=budget_used,
-                rng=rng,
-            )
+        model = self._model_optimizer(space, budget_used, rng)
         return Chain([given, default], then=model)
+
+    def _model_optimizer(self, space, budget_used, rng):
+        """Return the optimizer that learns from scores."""
+        settings = dict(n_initial=self._n_initial(space), rng=rng)
+        if self.optimizer_ == "tpe":
+            return TPEOptimizer(space, **settings)
+        if self.optimizer_ == "forest":
+            return ForestOptimizer(space, acquisition=self.acquisition, **settings)
+        return GaussianProcessOptimizer(
+            space, acquisition=self.acquisition, budget_used=budget_used, **settings
+        )
 
     def make_scheduler(self):
         """Return what decides on the order: each proposal once, in full."""
         return Fifo(self.n_iter)
 
     def _optimizer_name(self, space):
-        if space.size is not None and self.n_iter is not None:
-            if space.size <= self.n_iter:
-                return "grid"
-        return "gp" if self.optimizer == "auto" else self.optimizer
+        if self.optimizer == "auto":
+            return automatic_optimizer(space, self.n_iter)
+        return "grid" if fits_in(space, self.n_iter) else self.optimizer
 
     def _n_initial(self, space):
         """Return the size of the initial design, the estimator's own included."""
         if self.initial_points != "auto":
             return self.initial_points
         return initial_design_size(space, self.n_iter or 100)
+
+
+# ---- helpers
+
+
+def _check_optimizer(optimizer):
+    """Refuse unknown names, and what is no optimizer."""
+    if not isinstance(optimizer, str):
+        check_own_optimizer(optimizer)
+    elif optimizer not in _OPTIMIZERS:
+        raise ValueError(
+            f"optimizer={optimizer!r} is not known."
+            f"{did_you_mean(optimizer, _OPTIMIZERS)} Choose one of "
+            f"{', '.join(map(repr, _OPTIMIZERS))}, or pass an object with ask and tell "
+            "(doc/own_optimizer.rst)."
+        )
+
+
+def _warn_if_ignored(optimizer, acquisition):
+    """Warn of an acquisition that nobody will look at."""
+    is_own = not isinstance(optimizer, str)
+    if is_own or optimizer in _WITHOUT_ACQUISITION:
+        what = "an optimizer of your own" if is_own else f"optimizer={optimizer!r}"
+        warnings.warn(
+            f"acquisition={acquisition!r} is ignored: {what} has none. It matters for "
+            "optimizer='gp' and optimizer='forest'.",
+            UserWarning,
+            stacklevel=6,  # whoever called fit
+        )
