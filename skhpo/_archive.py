@@ -1,11 +1,13 @@
 """The archive remembers: every trial, its folds, its place, and the table at the end.
 
 ``cv_results_`` is built once, from the finished trials in ask order, and equals
-``RandomizedSearchCV``'s for the same candidates. Three facts are ours:
+``RandomizedSearchCV``'s for the same candidates. Four facts are ours:
 
 - a failed candidate ranks after every successful one, whatever ``error_score`` is;
 - a non-finite score counts as a failure and shows ``error_score``;
-- where a trial failed, the columns ``status`` and ``error`` say so.
+- where a trial failed, the columns ``status`` and ``error`` say so;
+- a trial that was raced out has nan for the folds that it was spared, and ranks between
+  the complete and the failed ones by an estimate of its mean.
 """
 
 import warnings
@@ -20,7 +22,7 @@ from scipy.stats import rankdata
 from skhpo._sklearn import masked_param_columns, warn_or_raise_about_fit_failures
 from skhpo._types import FoldOutcome, Job, Result
 
-FINISHED = ("complete", "failed")
+FINISHED = ("complete", "raced_out", "failed")
 _UNKNOWN = object()
 
 
@@ -29,7 +31,9 @@ class Trial:
     """One candidate evaluated at one resource on its folds: a row of ``cv_results_``.
 
     ``score`` is the mean over the folds of the metric that steers the search; nan until
-    the trial is closed, and for a failed trial.
+    the trial is closed, and for a trial that failed or was raced out. ``estimate`` is
+    the same for a complete trial, and the best guess for one that was raced out, with
+    the variance ``noise``.
     """
 
     id: int
@@ -38,7 +42,11 @@ class Trial:
     params: dict[str, Any]
     status: str | None = None  # None = still being evaluated
     score: float = nan
+    estimate: float = nan
+    noise: float = 0.0
     outcomes: list[FoldOutcome] = field(default_factory=list)
+    ahead: list[FoldOutcome] = field(default_factory=list)  # folds that were not needed
+    rival: "Trial | None" = None  # the incumbent by which it was raced out
     twin: "Trial | None" = (
         None  # an earlier trial of the same setting, not fitted twice
     )
@@ -51,7 +59,7 @@ class Trial:
     @property
     def cost(self):
         """Seconds spent on fits and scoring, all folds together."""
-        return sum(o.fit_time + o.score_time for o in self.outcomes)
+        return sum(o.fit_time + o.score_time for o in self.outcomes + self.ahead)
 
 
 class Archive:
@@ -66,16 +74,19 @@ class Archive:
         the name of the metric that steers, None for a number. May raise.
     error_score : float
         What a failed fold shows in the table.
+    race : Race or None
+        Decides which trials are spared their remaining folds.
     """
 
-    def __init__(self, n_splits, choose_metric, error_score=nan):
+    def __init__(self, n_splits, choose_metric, error_score=nan, race=None):
         self.n_splits = n_splits
         self.objective = _UNKNOWN  # name of the metric that steers; None = the only one
         self._choose_metric = choose_metric
         self.error_score = error_score
+        self.race = race
         self.trials = []
         self.incumbent = None  # best complete trial so far
-        self.closed = []  # complete and failed trials, in the order of commits
+        self.closed = []  # finished trials, in the order of commits
 
     def open(self, job, params, twin=None):
         """Record that a job was asked for; return its trial."""
@@ -87,26 +98,75 @@ class Archive:
     def add(self, outcome):
         """Record the outcome of a fold; return its trial."""
         trial = self.trials[outcome.trial]
-        trial.outcomes.append(outcome)
+        is_late = trial.status is not None  # raced out while it ran
+        (trial.ahead if is_late else trial.outcomes).append(outcome)
         return trial
 
     def is_evaluated(self, trial):
-        """Return whether all folds of a trial are there."""
-        return len((trial.twin or trial).outcomes) == self.n_splits
+        """Return whether all folds of a trial are there that it needs.
+
+        In a race this may depend on the incumbent. A twin waits for what becomes of the
+        other, since its own incumbent might want further folds.
+        """
+        if self.race is None:
+            return len((trial.twin or trial).outcomes) == self.n_splits
+        if trial.twin is not None:
+            return trial.twin.status is not None
+        return self.is_over(trial.outcomes)
+
+    def is_over(self, outcomes):
+        """Return whether a race is over for a trial with these outcomes."""
+        return self.race.n_folds(self._scores_in_order(outcomes)) is not None
 
     def close(self, trial):
         """Commit a trial: its status, its score, perhaps a new incumbent."""
         if trial.twin is not None:
-            trial.outcomes = list(trial.twin.outcomes)
+            self._copy_twin(trial)
+        elif self.race is not None:
+            self._cut(trial)
         trial.outcomes.sort(key=lambda o: o.fold)
         scores = [self.steering_score(o) for o in trial.outcomes]
-        if all(map(isfinite, scores)):
-            trial.status, trial.score = "complete", float(np.mean(scores))
-            if self.incumbent is None or trial.score > self.incumbent.score:
-                self.incumbent = trial
-        else:
+        if not all(map(isfinite, scores)):
             trial.status = "failed"
+        elif len(scores) == self.n_splits:
+            self._complete(trial, scores)
+        else:
+            self._race_out(trial, scores)
         self.closed.append(trial)
+
+    def _copy_twin(self, trial):
+        twin = trial.twin
+        trial.outcomes, trial.rival = list(twin.outcomes), twin.rival
+        trial.noise = twin.noise
+
+    def _cut(self, trial):
+        """Take from a trial the folds that ran ahead of the decision against it."""
+        scores = self._scores_in_order(trial.outcomes)
+        n_folds = self.race.n_folds(scores) or len(scores)
+        trial.ahead = [o for o in trial.outcomes if o.fold >= n_folds]
+        trial.outcomes = [o for o in trial.outcomes if o.fold < n_folds]
+
+    def _scores_in_order(self, outcomes):
+        """Return the scores of folds 0, 1, ... up to the first that is not there."""
+        outcomes = sorted(outcomes, key=lambda o: o.fold)
+        known = [o for number, o in enumerate(outcomes) if o.fold == number]
+        return [self.steering_score(o) for o in known]
+
+    def _complete(self, trial, scores):
+        trial.status = "complete"
+        trial.score = trial.estimate = float(np.mean(scores))
+        is_best = self.incumbent is None or trial.score > self.incumbent.score
+        if is_best:
+            self.incumbent = trial
+        if self.race is not None:
+            self.race.observe(scores, is_best)
+
+    def _race_out(self, trial, scores):
+        trial.status = "raced_out"
+        if trial.rival is None:
+            trial.rival = self.incumbent
+            trial.noise = self.race.noise(len(scores))
+        trial.estimate = _estimate(trial, self.steering_score)
 
     def drop(self, trial):
         """Mark a trial that will not be evaluated to its end."""
@@ -115,12 +175,12 @@ class Archive:
     def result(self, trial):
         """Return what an optimizer is told about a closed trial.
 
-        Without noise: the splits are frozen, and the mean over all of them is what is
-        to be maximised (doc/decisions/0003). What an unseeded estimator adds, a model
-        has to find out.
+        Without noise when all folds were evaluated: the splits are frozen, and the mean
+        over all of them is what is to be maximised (doc/decisions/0003). What an
+        unseeded estimator adds, a model has to find out.
         """
-        job = trial.job
-        return Result(job.proposal, trial.score, 0.0, job.resource, trial.cost)
+        resource, cost = trial.job.resource, trial.cost
+        return Result(trial.job.proposal, trial.estimate, trial.noise, resource, cost)
 
     @property
     def finished(self):
@@ -168,6 +228,17 @@ class Archive:
         return scores if self.objective is None else scores[self.objective]
 
 
+def _estimate(trial, score_of):
+    """Guess the mean over all folds of a trial that was raced out.
+
+    The incumbent's mean plus the mean difference to it on the folds that were done:
+    that some folds are harder than others cancels.
+    """
+    theirs = [score_of(o) for o in trial.rival.outcomes]
+    ours = [score_of(o) for o in trial.outcomes]
+    return float(np.mean(theirs) + np.mean(ours) - np.mean(theirs[: len(ours)]))
+
+
 # ---- the table
 
 
@@ -184,23 +255,29 @@ def build_cv_results(archive, return_train_score=False, labels=()):
         Labels of the jobs that become columns.
     """
     trials = archive.finished
-    good = np.array([t.status == "complete" for t in trials], dtype=bool)
+    status = np.array([t.status for t in trials], dtype=object)
     results = {}
     for key in ("fit_time", "score_time"):
-        values = [getattr(o, key) for t in trials for o in t.outcomes]
-        _add_mean_std(results, key, _matrix(values, archive.n_splits))
+        _add_times(results, key, trials, archive.n_splits)
     results.update(masked_param_columns([t.params for t in trials]))
     results["params"] = [t.params for t in trials]
     for metric in archive.metrics or ["score"]:
         test = _scores(archive, trials, "test_scores", metric)
-        _add_scores(results, f"test_{metric}", test, good)
+        _add_scores(results, f"test_{metric}", test)
+        guesses = _guesses(trials, results[f"mean_test_{metric}"], metric)
+        results[f"rank_test_{metric}"] = _ranks(guesses, status)
+        if archive.race is not None:
+            results[f"mean_test_{metric}_partial"] = guesses
         if return_train_score:
             train = _scores(archive, trials, "train_scores", metric)
             _add_scores(results, f"train_{metric}", train)
     for label in labels:
         results[label] = np.array([_label(t, label) for t in trials])
-    if not good.all():
-        results["status"] = np.array([t.status for t in trials], dtype=object)
+    if archive.race is not None:
+        results["n_splits_evaluated"] = np.array([len(t.outcomes) for t in trials])
+    if archive.race is not None or not np.all(status == "complete"):
+        results["status"] = status
+    if np.any(status == "failed"):
         results["error"] = np.array([t.error or "" for t in trials], dtype=object)
     return results
 
@@ -209,22 +286,32 @@ def _label(trial, name):
     return {**trial.job.proposal.labels, **trial.job.labels}.get(name)
 
 
-def _matrix(values, n_splits):
+def _value(outcome, kind, metric):
+    """Return a score of a fold, nan where there is none."""
+    scores = getattr(outcome, kind)
+    if isinstance(scores, dict):
+        scores = scores.get(metric)
+    return nan if scores is None else scores
+
+
+def _matrix(rows, n_splits):
+    """(n, n_splits) values; nan at the end of rows that are shorter."""
+    values = [v for row in rows for v in row + [nan] * (n_splits - len(row))]
     return np.array(values, dtype=np.float64).reshape(-1, n_splits)
 
 
 def _scores(archive, trials, kind, metric):
-    """(n_trials, n_splits) scores; what is missing or non-finite = ``error_score``."""
-    values = []
-    for trial in trials:
-        for outcome in trial.outcomes:
-            scores = getattr(outcome, kind)
-            if isinstance(scores, dict):
-                scores = scores.get(metric)
-            values.append(nan if scores is None else scores)
-    matrix = _matrix(values, archive.n_splits)
+    """(n_trials, n_splits) scores, masked where a fold was skipped.
+
+    What is missing or non-finite is ``error_score``.
+    """
+    rows = [[_value(o, kind, metric) for o in t.outcomes] for t in trials]
+    matrix = _matrix(rows, archive.n_splits)
     error_score = nan if archive.error_score == "raise" else archive.error_score
-    return np.where(np.isfinite(matrix), matrix, error_score)
+    n_folds = np.array([len(row) for row in rows], dtype=int).reshape(-1, 1)
+    is_skipped = np.arange(archive.n_splits) >= n_folds
+    matrix = np.where(np.isfinite(matrix) | is_skipped, matrix, error_score)
+    return np.ma.masked_array(matrix, is_skipped)
 
 
 def _add_mean_std(results, key, matrix):
@@ -233,25 +320,56 @@ def _add_mean_std(results, key, matrix):
     results[f"std_{key}"] = np.sqrt(spread)
 
 
-def _add_scores(results, key, matrix, good=None):
-    """Add split, mean and std columns; and, where ``good`` is given, the ranks."""
+def _add_times(results, key, trials, n_splits):
+    """Add mean and std over the folds that ran, needed or not."""
+    rows = [[getattr(o, key) for o in t.outcomes] for t in trials]
+    _add_mean_std(results, key, _matrix(rows, n_splits))
+    for number, trial in enumerate(trials):
+        if len(rows[number]) < n_splits:
+            seconds = rows[number] + [getattr(o, key) for o in trial.ahead]
+            results[f"mean_{key}"][number] = np.mean(seconds)
+            results[f"std_{key}"][number] = np.std(seconds)
+
+
+def _add_scores(results, key, scores):
+    """Add split, mean and std columns; warn of means that are not finite."""
+    matrix, is_whole = scores.data, ~scores.mask.any(axis=1)
     for fold in range(matrix.shape[1]):
         results[f"split{fold}_{key}"] = matrix[:, fold]
     _add_mean_std(results, key, matrix)
     mean = results[f"mean_{key}"]
-    if not np.all(np.isfinite(mean)):
+    is_bad = np.where(is_whole, ~np.isfinite(mean), ~np.isfinite(scores).all(axis=1))
+    if is_bad.any():
         kind = key.split("_")[0]
         message = f"One or more of the {kind} scores are non-finite: {mean}"
         warnings.warn(message, category=UserWarning, stacklevel=2)
-    if good is not None:
-        results[f"rank_{key}"] = _ranks(mean, good)
 
 
-def _ranks(mean, good):
-    """Rank 1 = best, ties share the smaller rank; what failed comes last, tied."""
-    good = good & np.isfinite(mean)
-    ranks = np.full(len(mean), good.sum() + 1, dtype=np.int32)
-    ranks[good] = rankdata(-mean[good], method="min")
+def _guesses(trials, means, metric):
+    """(n,) means over all folds, estimated for what was raced out; nan = failed."""
+    guesses = np.array(means)
+    for number, trial in enumerate(trials):
+        if trial.status == "raced_out":
+            guesses[number] = _estimate(
+                trial, lambda outcome: _value(outcome, "test_scores", metric)
+            )
+        elif trial.status == "failed":
+            guesses[number] = nan
+    return guesses
+
+
+def _ranks(guesses, status):
+    """Rank 1 = best, ties share the smaller rank.
+
+    The complete ones come first, then those raced out; what failed comes last, tied.
+    """
+    is_known = np.isfinite(guesses)
+    ranks = np.full(len(guesses), is_known.sum() + 1, dtype=np.int32)
+    n_before = 0
+    for group in ("complete", "raced_out"):
+        rows = is_known & (status == group)
+        ranks[rows] = n_before + rankdata(-guesses[rows], method="min")
+        n_before += rows.sum()
     return ranks
 
 

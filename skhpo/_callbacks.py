@@ -22,9 +22,10 @@ class Progress:
     params : dict
         Setting of this candidate.
     score : float
-        Its mean score over the folds, of the metric that steers; nan = failed.
+        Its mean score over the folds, of the metric that steers; nan = failed. With
+        ``racing``, an estimate of it where folds were skipped.
     status : str
-        "complete" or "failed".
+        "complete", "failed", or "raced_out" where folds were skipped.
     best_params : dict or None
         Best setting so far; None while every candidate failed.
     best_score : float

@@ -8,7 +8,6 @@ caller's thread, with BLAS limited to one thread: the same floats everywhere.
 """
 
 import time
-from collections import deque
 
 from threadpoolctl import ThreadpoolController
 
@@ -73,7 +72,6 @@ class SearchLoop:
         self._deadline = deadline
         self._clock = VirtualClock()
         self._running = {}  # trial id -> trial, in ask order
-        self._arrived = deque()  # evaluated, not committed (asynchronous only)
         self._known = {}  # key of a setting -> the trial that evaluates it
         self._n_repeats = 0  # known settings proposed in a row
         self._blas = ThreadpoolController()
@@ -136,8 +134,6 @@ class SearchLoop:
             self._evaluator.submit(trial)
         else:  # nothing is fitted twice
             self._n_repeats += 1
-            if self._asynchronous:
-                self._arrived.append(trial)
 
     def _propose(self, n, **context):
         pending = [t.job.proposal for t in self._running.values()]
@@ -155,23 +151,18 @@ class SearchLoop:
             if left is not None and left <= 0:
                 return None
             for outcome in self._evaluator.collect(left):
-                trial = self._archive.add(outcome)
-                if self._asynchronous and self._archive.is_evaluated(trial):
-                    self._arrived.append(trial)
+                self._archive.add(outcome)
             if self._asynchronous:
                 with self._one_blas_thread():
                     self._start_jobs()
 
     def _due(self):
         """Return the trial that is to be committed now, if it is evaluated."""
-        if not self._asynchronous:
-            trial = self._running[self._clock.first()]
-            return trial if self._archive.is_evaluated(trial) else None
-        for trial in self._arrived:
-            if self._archive.is_evaluated(trial):  # a twin may have come before
-                self._arrived.remove(trial)
-                return trial
-        return None
+        if self._asynchronous:
+            trials = self._running.values()
+        else:
+            trials = [self._running[self._clock.first()]]
+        return next((t for t in trials if self._archive.is_evaluated(t)), None)
 
     def _time_left(self):
         if self._deadline is None or not self._archive.closed:
@@ -185,6 +176,8 @@ class SearchLoop:
         del self._running[trial.id]
         self._clock.finish(trial.id)
         self._archive.close(trial)
+        if len(trial.outcomes) < self._archive.n_splits:  # it is out of the race
+            self._evaluator.cancel(trial)
         self._optimizer.tell([self._archive.result(trial)])
         self._scheduler.observe(trial)
         reasons = [listener(trial) for listener in self._listeners]

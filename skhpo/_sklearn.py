@@ -12,7 +12,11 @@ same signatures from 1.6 to 1.9: ``_get_scorers``, ``_get_routed_params_for_fit`
 import warnings
 
 from sklearn.base import _fit_context  # validation + callback teardown; 1.3
-from sklearn.metrics._scorer import _MultimetricScorer  # what _get_scorers builds; 0.24
+from sklearn.metrics._scorer import (
+    _MultimetricScorer,  # what _get_scorers builds; 0.24
+    _PassthroughScorer,  # ... where there is no scoring: the estimator's own; 0.22
+    _Scorer,  # what make_scorer builds, with _score_func, _sign, _kwargs; 1.4
+)
 from sklearn.model_selection._search import (
     BaseSearchCV,  # the base class of all searches; no public import path; 0.18
     _yield_masked_array_for_each_param,  # dtype rules of the param_* columns; 1.6
@@ -43,10 +47,12 @@ __all__ = [
     "check_method_params",
     "fit_context",
     "is_multimetric_scorer",
+    "is_own_score",
     "masked_param_columns",
     "safe_split",
     "scorer_dict",
     "scorer_names",
+    "scorer_parts",
     "warn_or_raise_about_fit_failures",
     "warning_filters",
 ]
@@ -70,6 +76,21 @@ def scorer_names(scorer):
 def scorer_dict(scorer):
     """Return a multi-metric scorer's single scorers by name."""
     return scorer._scorers
+
+
+def is_own_score(scorer):
+    """Return whether ``scorer`` calls the estimator's own ``score``."""
+    return isinstance(scorer, _PassthroughScorer)
+
+
+def scorer_parts(scorer):
+    """Return the function, the sign and the arguments that ``make_scorer`` was given.
+
+    None for any other scorer.
+    """
+    if type(scorer) is not _Scorer:
+        return None
+    return scorer._score_func, scorer._sign, scorer._kwargs
 
 
 def warn_or_raise_about_fit_failures(errors, error_score):

@@ -111,7 +111,8 @@ class NoImprovement(StoppingRule):
     Parameters
     ----------
     n : int
-        Candidates in a row without improvement; those that fail count.
+        Candidates in a row without improvement; those that fail count, and those whose
+        remaining folds were skipped.
     tol : float, default=0.0
         Growth of the best score over these candidates that does not count as one.
 
@@ -198,22 +199,28 @@ class ExpectedGainBelow(StoppingRule):
 
 def expected_gain(archive, space, n_drawn=1000):
     """Return the bound r of the simple regret, in score units; inf while unknown."""
-    scores = np.array([trial.score for trial in archive.closed])
+    scores = np.array([trial.estimate for trial in archive.closed])
+    is_complete = np.isfinite([trial.score for trial in archive.closed])
     points = np.array([trial.job.proposal.point for trial in archive.closed])
     transform = fit_score_transform(scores)
     if transform is None:
         return np.inf
     targets = transform(scores)
+    noise = np.array([trial.noise for trial in archive.closed])
     process = fit_gaussian_process(
-        space.encode(points), targets, space.categorical, warp=len(points) >= 10
+        space.encode(points),
+        targets,
+        space.categorical,
+        noise=transform.noise(noise, scores),
+        warp=len(points) >= 10,
     )
     beta = _beta(len(points), space.n_dims)
     rng = np.random.default_rng(len(points))  # a bound needs points, not luck
     drawn = np.vstack([points, space.sample(n_drawn, rng)])
     mean, variance = process.predict(space.encode(drawn))
     upper, lower = mean + beta * np.sqrt(variance), mean - beta * np.sqrt(variance)
-    bound = upper.max() - lower[: len(points)][np.isfinite(scores)].max()
-    slope = transform.slope(np.array([np.nanmax(scores)]))[0]  # targets per score
+    bound = upper.max() - lower[: len(points)][is_complete].max()
+    slope = transform.slope(np.array([archive.incumbent.score]))[0]  # targets per score
     return float(bound / slope)
 
 

@@ -8,6 +8,7 @@ import pytest
 from skhpo._archive import Archive
 from skhpo._loop import MAX_TIME, SPACE_EXHAUSTED, SearchLoop
 from skhpo._types import FoldOutcome, Proposal
+from skhpo.evaluation import RacingEvaluator, make_race
 from skhpo.schedulers import Fifo
 from skhpo.space import Space
 
@@ -57,6 +58,8 @@ class SimulatedEvaluator:
 class Walk:
     """An optimizer whose proposals depend on all that it was told, and when."""
 
+    step = 0.1
+
     def __init__(self):
         self.rng = np.random.default_rng(0)
         self.best, self.point, self.n_asked = -np.inf, 0.5, 0
@@ -66,7 +69,7 @@ class Walk:
         self.log.append(("ask", n, len(pending)))
         proposals = []
         for _ in range(n):
-            step = self.rng.normal(scale=0.1)
+            step = self.rng.normal(scale=self.step)
             point = np.array([np.clip(self.point + step, 0, 1)])
             proposals.append(Proposal(self.n_asked, point))
             self.n_asked += 1
@@ -164,11 +167,12 @@ def test_workers_are_busy(n_workers, n_splits, n_points, asynchronous, share):
 class Repeating(Walk):
     """Proposes the same three points for ever."""
 
+    points = (0.1, 0.2, 0.3)
+
     def ask(self, n, *, pending=(), near=None, resource=None):
-        points = [0.1, 0.2, 0.3]
         self.n_asked += n
         return [
-            Proposal(i, np.array([points[i % 3]]))
+            Proposal(i, np.array([self.points[i % 3]]))
             for i in range(self.n_asked - n, self.n_asked)
         ]
 
@@ -240,3 +244,212 @@ def test_the_end_of_proposals_is_the_end_of_the_search():
     archive, *_, reason = search(optimizer=Three())
     assert reason == SPACE_EXHAUSTED
     assert len(archive.finished) == 3
+
+
+# ---- racing
+
+
+class NoCallbacks:
+    active = False
+
+
+class SimulatedDispatcher:
+    """Workers on a simulated clock, as :class:`SimulatedEvaluator` has them."""
+
+    can_kill = is_asynchronous = False
+    shares_memory = True
+    limit = None
+
+    def __init__(self, n_jobs, seconds):
+        self.n_jobs, self.seconds = n_jobs, seconds
+        self.now, self.running, self.n_fits = 0.0, [], 0
+
+    def submit(self, call):
+        number, params, (fold,), _ = call
+        assert len(self.running) < self.n_jobs
+        end = self.now + self.seconds(number, fold)
+        heappush(self.running, (end, number, fold, params))
+        self.n_fits += 1
+
+    def get(self, timeout=None):
+        self.now, number, fold, params = heappop(self.running)
+        error = None if params["a"] < 0.9 else "no fit on the edge"
+        score = None if error else fold_score(params["a"], fold)
+        stage = "fit" if error else None
+        return [FoldOutcome(number, fold, score, None, 1.0, 0.0, error, stage)]
+
+
+def fold_score(a, fold):
+    """A hill whose folds differ in difficulty, and a little in taste."""
+    return 1 - (a - 0.3) ** 2 + 0.02 * fold + 0.01 * np.sin(50 * a * (fold + 1)) - 0.2
+
+
+class Roam(Walk):
+    """Proposes much that is hopeless."""
+
+    step = 0.4
+
+
+def close_call(c, b):
+    """Drop what is below the incumbent on the folds done; comes and goes with it."""
+    return c.mean() < b[: len(c)].mean()
+
+
+def raced(racing="forgiving", n_workers=1, n_points=3, seed=0, n_splits=5, **keywords):
+    """Run a race of simulated fits; ``stop_at`` ends it at a commit."""
+    race = make_race(racing, n_splits, 1.2)
+    archive = Archive(n_splits, choose_metric=single, race=race)
+    dispatcher = SimulatedDispatcher(n_workers, lognormal_seconds(seed))
+    loop = SearchLoop(
+        space=SPACE,
+        optimizer=keywords.pop("optimizer", None) or Roam(),
+        scheduler=Fifo(keywords.pop("n_iter", 60)),
+        evaluator=RacingEvaluator(
+            archive.is_over, dispatcher, n_splits, n_points, NoCallbacks()
+        ),
+        archive=archive,
+        n_points=n_points,
+        **keywords,
+    )
+    loop.run()
+    return archive, dispatcher, loop
+
+
+def rows(archive):
+    """Return what the table has of each trial."""
+    return [
+        (t.params["a"], t.status, len(t.outcomes), repr(t.estimate), repr(t.noise))
+        for t in archive.finished
+    ]
+
+
+RULES = pytest.mark.parametrize("racing", ["exact", "forgiving", close_call])
+
+
+@RULES
+@pytest.mark.parametrize("n_points", [1, 3, 7])
+def test_a_race_depends_on_n_points_not_on_workers_or_durations(racing, n_points):
+    archive, dispatcher, _ = raced(racing, n_points=n_points)
+    first = rows(archive)
+    assert len(first) == 60
+    assert {"complete", "raced_out", "failed"} == {row[1] for row in first}
+    for n_workers in (2, 3, 4, 16):
+        for seed in (1, 2):
+            archive, dispatcher, _ = raced(racing, n_workers, n_points, seed)
+            assert rows(archive) == first
+
+
+@RULES
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("n_points", [1, 3, 7])
+def test_one_worker_fits_nothing_in_vain(racing, n_points, asynchronous):
+    archive, dispatcher, _ = raced(racing, n_points=n_points, asynchronous=asynchronous)
+    fitted = [t for t in archive.finished if t.twin is None]
+    assert dispatcher.n_fits == sum(len(t.outcomes) for t in fitted)
+    assert not any(t.ahead for t in archive.trials)
+
+
+def test_folds_that_ran_ahead_are_not_in_the_row_but_in_its_cost():
+    archive, dispatcher, _ = raced(n_workers=4)
+    assert any(t.ahead for t in archive.finished)
+    for trial in archive.finished:
+        assert [o.fold for o in trial.outcomes] == list(range(len(trial.outcomes)))
+        assert trial.cost == len(trial.outcomes) + len(trial.ahead)  # a second each
+
+
+@pytest.mark.parametrize("n_workers, share", [(2, 0.8), (4, 0.5), (8, 0.3)])
+def test_several_workers_fit_little_in_vain(n_workers, share):
+    needed = raced(n_iter=300)[1].n_fits
+    assert needed < 0.7 * 300 * 5
+    assert needed / raced(n_iter=300, n_workers=n_workers)[1].n_fits > share
+
+
+def test_a_race_ends_sooner_than_all_folds_of_all_candidates():
+    for n_workers in (1, 2, 4):
+        all_folds = raced(lambda c, b: False, n_workers, n_iter=200)[1].now
+        assert raced("forgiving", n_workers, n_iter=200)[1].now < 0.8 * all_folds
+
+
+@pytest.mark.parametrize("n_workers", [1, 2, 4])
+def test_an_asynchronous_race_comes_to_its_end(n_workers):
+    archive, *_ = raced(n_workers=n_workers, asynchronous=True)
+    assert len(archive.finished) == 60
+    best = max(archive.finished, key=lambda t: t.score if t.score > 0 else -1)
+    assert best.status == "complete"
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("n_workers", [1, 4])
+def test_a_twin_shares_the_fate_of_the_first(n_workers, asynchronous):
+    class Downhill(Repeating):
+        points = (0.4, 0.8, 0.9)
+
+    archive, *_ = raced(
+        n_iter=10,
+        n_workers=n_workers,
+        optimizer=Downhill(),
+        asynchronous=asynchronous,
+    )
+    assert len(archive.finished) == 10
+    for trial in archive.finished:
+        first = archive.finished[trial.id % 3]
+        assert trial.twin is (None if trial is first else first)
+        assert trial.status == first.status
+        assert (trial.estimate, trial.noise) == (first.estimate, first.noise)
+    assert [t.status for t in archive.finished[:3]] == [
+        "complete",
+        "raced_out",
+        "failed",
+    ]
+
+
+@pytest.mark.parametrize("n_workers", [1, 2, 4])
+def test_a_rule_that_changes_its_mind_does_not_hang(n_workers):
+    rng = np.random.default_rng(0)
+    for asynchronous in (False, True):
+        archive, *_ = raced(
+            lambda c, b: rng.uniform() < 0.3,
+            n_workers=n_workers,
+            asynchronous=asynchronous,
+        )
+        assert len(archive.finished) == 60
+        assert {len(t.outcomes) for t in archive.finished} > {1, 5}
+
+
+def test_what_was_raced_out_is_kept_when_the_search_is_interrupted():
+    def fail(trial):
+        if len(archive_of_the_race) == 20:
+            raise KeyboardInterrupt
+        archive_of_the_race.append(trial)
+
+    for n_workers in (1, 4):
+        archive_of_the_race = []
+        with pytest.raises(KeyboardInterrupt):
+            raced(n_workers=n_workers, listeners=[fail])
+        reference = rows(raced()[0])
+        statuses = [trial.status for trial in archive_of_the_race]
+        assert statuses == [row[1] for row in reference[:20]]
+
+
+def test_the_optimizer_hears_an_estimate_of_what_was_raced_out():
+    class Listener(Roam):
+        def tell(self, results):
+            super().tell(results)
+            told.extend(results)
+
+    told = []
+    archive, *_ = raced(optimizer=Listener())
+    noises = []
+    for trial, result in zip(archive.closed, told, strict=True):
+        all_folds = [fold_score(trial.params["a"], fold) for fold in range(5)]
+        if trial.status == "complete":
+            assert result.score == np.mean(all_folds)
+            assert result.noise == 0.0
+        elif trial.status == "raced_out":
+            assert result.score == pytest.approx(np.mean(all_folds), abs=0.03)
+            assert result.score < trial.rival.score
+            noises.append(result.noise)
+        else:
+            assert np.isnan(result.score)
+    assert len(noises) > 5
+    assert 0 < min(noises) <= np.median(noises) < 0.06**2

@@ -13,6 +13,7 @@ from skhpo._stopping import (
     expected_gain,
 )
 from skhpo._types import FoldOutcome, Job, Proposal
+from skhpo.evaluation import Race
 from skhpo.space import Space
 
 SPACE = Space({"a": (0.0, 1.0), "b": (0.0, 1.0)})
@@ -119,3 +120,36 @@ def test_scores_that_say_nothing_do_not_stop_the_search(scores):
     points = SPACE.sample(20, np.random.default_rng(0))
     rule = ExpectedGainBelow(0.01, every=1)
     assert rule(archive_of(scores, points), SPACE) is None
+
+
+def raced_archive(scores, points=None, n_splits=2):
+    """Return an archive in which half of the incumbent's score is raced out."""
+
+    def is_half(c, b):
+        return c[0] < b[0] / 2
+
+    archive = Archive(n_splits, choose_metric=single, race=Race(is_half, n_splits))
+    for number, score in enumerate(scores):
+        point = np.array([0.5, 0.5]) if points is None else points[number]
+        trial = archive.open(Job(Proposal(number, point)), {})
+        for fold in range(n_splits):
+            archive.add(FoldOutcome(number, fold, score + 0.01 * fold, None, 0, 0))
+        archive.close(trial)
+    return archive
+
+
+def test_what_was_raced_out_is_no_improvement():
+    archive = raced_archive([0.5, 0.1, 0.6, 0.1, 0.2, 0.1])
+    assert NoImprovement(3)(archive, SPACE)
+    assert NoImprovement(4)(archive, SPACE) is None
+    assert TargetReached(0.7)(archive, SPACE) is None
+
+
+def test_the_expected_gain_learns_from_what_was_raced_out():
+    points = SPACE.sample(40, np.random.default_rng(0))
+    scores = 1 + 3 * quadratic(points)
+    archive = raced_archive(scores, points)
+    statuses = [trial.status for trial in archive.closed]
+    assert statuses.count("raced_out") > 5
+    whole = expected_gain(archive_of(scores, points), SPACE)
+    assert expected_gain(archive, SPACE) == pytest.approx(whole, rel=0.5)

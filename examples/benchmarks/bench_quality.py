@@ -1,79 +1,67 @@
-"""How good are the settings found after 10, 25 and 50 evaluations, on real data?
+"""How good are the settings found within 10 to 100 evaluations, on real data?
 
 Searches on real tuning problems (Bayesmark's definitions, see ``_problems.py``):
-skhpo's BayesSearchCV beside random search, Optuna's TPE and GPSampler and
-scikit-optimize. The score of a search is its normalised regret
+skhpo's BayesSearchCV beside random search, Optuna's TPE and GPSampler,
+scikit-optimize, and SMAC3 (``smac``) and HEBO (``hebo``) where they are installed. The
+measure is the normalised regret
 
     r = (loss of its best so far - best) / (clip - best), clipped to [-1, 1]
 
 where *best* is the lowest loss of any run of any method on this problem and *clip* the
 median loss of a single random evaluation: 0 = as good as the best known, 1 = no better
-than one random guess. A failed evaluation never improves the best so far.
+than one random guess. The score is 100 (1 - r). A failed evaluation never improves the
+best so far. Intervals are bootstrapped over problems and seeds (``_regret.py``).
 
 Each finished run is appended to a file of JSON lines, so that an interrupted benchmark
-goes on where it stopped; ``--rerun ours`` measures a method anew.
+goes on where it stopped; ``--rerun ours`` measures a method anew, and runs in other
+files are read with ``--known``. ``--only-known`` starts no run.
+
+Problems are named (``DT/wine/acc``) or in groups: quick (the default: 56, in two
+halves), tune, held-out, all (Bayesmark's 90), plateau, noisy, wide, conditional.
 
 Methods may carry options: ``ours:n_points=1``, ``tpe:multivariate=True,group=True``,
 ``gpsampler:default_first=True`` (evaluates the estimator's own parameters first, where
-they lie in the space, as BayesSearchCV does by default).
+they lie in the space, as BayesSearchCV does by default). Options of ours in upper case
+are constants inside skhpo, so that an ablation is one command::
+
+    bench_quality.py --half tune --methods ours ours:WARP_FROM=1000 ours:FULL.n_cloud=64
+
+``gp`` is the Gaussian process without the front door: ``gp:n_points=1,n_initial=6``.
 """
 
 import argparse
-import json
-import multiprocessing
 import tempfile
-import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import _common  # first of all that loads numpy: it limits the BLAS threads
 import _methods
 import _problems
+import _regret
+import _runs
 import numpy as np
-from scipy.stats import rankdata
 
-#: Cheap, and over all models, kinds of data and metrics. Half of the tree problems'
-#: settings share one value (plateaus); lasso/diabetes has categorical dimensions.
-SUITE = (
-    "kNN/breast/nll",
-    "SVM/wine/acc",
-    "SVM/diabetes/mae",
-    "DT/breast/nll",
-    "DT/wine/acc",
-    "DT/diabetes/mse",
-    "RF/wine/nll",
-    "MLP-adam/wine/nll",
-    "MLP-sgd/breast/acc",
-    "ada/wine/acc",
-    "lasso/diabetes/mse",
-    "linear/breast/nll",
-)
 QUICK = ("kNN/breast/nll", "DT/wine/acc", "DT/diabetes/mse", "lasso/diabetes/mse")
 METHODS = ("random", "tpe", "gpsampler", "skopt", "ours")
+IN_FLIGHT = tuple(f"ours:n_points={n}" for n in (1, 3, 8))
 CACHE = Path(tempfile.gettempdir()) / "skhpo_bench_quality.jsonl"
+MARKS = (10, 25, 50, 64, 100)  # evaluations of which the regret is printed
+SCORED_AT = 64  # and of these, the one that decides
+N_WORST = 8  # plateau problems in the table
+HALVES = {"tune": _problems.TUNE, "held-out": _problems.HELD_OUT}
 
 
-# ------------------------------------------------------------------------------ runs
+# --------------------------------------------------------------------------- command
 
 
 def main():
     args = parse_arguments()
-    wanted = [
-        (problem, method, seed, args.n_iter)
-        for seed in range(args.seeds)
-        for problem in args.problems
-        for method in args.methods
-    ]
-    runs = read_cache(args.cache, args.rerun)
-    missing = [key for key in wanted if key not in runs]
-    _common.progress(f"{len(wanted) - len(missing)} runs known, {len(missing)} to do")
-    for record in run_all(missing, args.jobs):
-        append(args.cache, record)
-        runs[key_of(record)] = record
-
+    runs = _runs.read([*args.known, args.cache], args.rerun)
+    if not args.only_known:
+        _runs.complete(runs, wanted(args), args.cache, args.jobs)
     print(__doc__.split("\n\n")[0])
     _common.print_machine(_common.PACKAGES + _common.PEERS)
-    report(Regrets(runs, args), args)
+    for title, problems in sections(args.problems):
+        report(title, problems, runs, args)
 
 
 def parse_arguments():
@@ -81,29 +69,52 @@ def parse_arguments():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--problems", nargs="+", default=SUITE, help="names as kNN/breast/nll, or all")
-    add("--methods", nargs="+", default=METHODS, help="name or name:key=value,...")
-    add("--seeds", type=int, default=5, help="runs per problem and method")
-    add("--n-iter", type=int, default=50, help="evaluations per run")
-    add("--jobs", type=int, default=1, help="processes over the runs")
+    add("--problems", nargs="+", help="names as kNN/breast/nll, or groups")
+    add("--half", choices=[*HALVES, "both"], default="both", help="of the quick 56")
+    add("--full", action="store_true", help="Bayesmark's 90 and the additional ones")
     add("--quick", action="store_true", help="4 problems, 2 seeds, 25 evaluations")
+    add("--methods", nargs="+", help="name or name:key=value,...")
+    add("--seeds", type=int, default=3, help="runs per problem and method")
+    add("--n-iter", type=int, help=f"evaluations per run, default {SCORED_AT}")
+    add("--jobs", type=int, default=1, help="processes over the runs")
     add("--cache", type=Path, default=CACHE, help=f"JSON lines, default {CACHE}")
+    add("--known", type=Path, nargs="+", default=(), help="more such files, only read")
+    add("--only-known", action="store_true", help="report what is known, run nothing")
     add("--rerun", nargs="*", default=(), help="methods whose known runs are ignored")
     add("--per-problem", action="store_true", help="also print regret per problem")
+    add(
+        "--efficiency",
+        action="store_true",
+        help="what 3 and 8 candidates in flight cost, in evaluations (n_iter=100)",
+    )
     args = parser.parse_args()
-    if args.quick:
-        args.problems, args.seeds, args.n_iter = QUICK, 2, 25
-    if list(args.problems) == ["all"]:
-        args.problems = _problems.ALL
+    apply_presets(args)
     check(parser, args)
     return args
+
+
+def apply_presets(args):
+    """Fill in what was not said."""
+    if args.quick:
+        args.problems, args.seeds, args.n_iter = QUICK, 2, 25
+    if args.efficiency:
+        args.methods, args.n_iter = args.methods or IN_FLIGHT, args.n_iter or 100
+    args.methods, args.n_iter = args.methods or METHODS, args.n_iter or SCORED_AT
+    if args.full:
+        args.problems = [*_problems.ALL, *_problems.EXTRA]
+    names = args.problems or ["quick" if args.half == "both" else args.half]
+    groups = [_problems.GROUPS.get(name, [name]) for name in names]
+    args.problems = list(dict.fromkeys(name for group in groups for name in group))
 
 
 def check(parser, args):
     """Refuse a misspelt name before the first run, not after an hour."""
     for name in args.problems:
-        if name not in _problems.ALL:
-            parser.error(f"unknown problem {name!r}; all: {', '.join(_problems.ALL)}")
+        if name not in [*_problems.ALL, *_problems.EXTRA]:
+            parser.error(
+                f"unknown problem {name!r}; groups: {', '.join(_problems.GROUPS)}; "
+                f"names: {', '.join([*_problems.ALL, *_problems.EXTRA])}"
+            )
     for spec in args.methods:
         try:
             _methods.parse(spec)
@@ -111,143 +122,121 @@ def check(parser, args):
             parser.error(str(error))
 
 
-def key_of(record):
-    return record["problem"], record["method"], record["seed"], record["n_iter"]
+def wanted(args):
+    """(problem, method, seed, n_iter) in an order that gives early a first picture."""
+    return [
+        (problem, method, seed, args.n_iter)
+        for seed in range(args.seeds)
+        for problem in args.problems
+        for method in args.methods
+    ]
 
 
-def read_cache(path, rerun):
-    """Known runs by key; of two runs with one key the later counts."""
-    if not path.exists():
-        return {}
-    records = [json.loads(line) for line in path.read_text().splitlines()]
-    return {key_of(r): r for r in records if r["method"] not in rerun}
-
-
-def append(path, record):
-    with path.open("a") as file:
-        file.write(json.dumps(record) + "\n")
-
-
-def run_all(keys, n_jobs):
-    """Records of finished runs as they arrive."""
-    start = time.perf_counter()
-    # Spawned, not forked: torch's threads do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(n_jobs, mp_context=context) as pool:
-        futures = [pool.submit(run, *key) for key in keys]
-        for number, future in enumerate(as_completed(futures), 1):
-            record = future.result()
-            progress(record, number, len(keys), time.perf_counter() - start)
-            yield record
-
-
-def run(problem, method, seed, n_iter):
-    """One search. Never raises: a method that breaks keeps what it had found."""
-    function, options = _methods.parse(method)
-    start = time.perf_counter()
-    trace, error = _methods.Trace(), None
-    try:
-        function(_problems.Problem(problem), n_iter, seed, trace, **options)
-    except Exception as caught:
-        error = f"{type(caught).__name__}: {caught}"
-    return {
-        "problem": problem,
-        "method": method,
-        "seed": seed,
-        "n_iter": n_iter,
-        "scores": [s if np.isfinite(s) else None for s in trace.scores],
-        "suggest_ms": 1e3 * trace.suggest_seconds / max(len(trace.scores), 1),
-        "seconds": time.perf_counter() - start,
-        "error": error,
+def sections(problems):
+    """(title, problems) of each report: the halves, both together, what is beyond."""
+    parts = {
+        "tuning half": _problems.TUNE,
+        "held-out half": _problems.HELD_OUT,
+        "both halves": _problems.QUICK,
+        "digits and MLP": [n for n in _problems.ALL if n not in _problems.QUICK],
+        "noisy": _problems.NOISY_PROBLEMS,
+        "20 dimensions": _problems.WIDE_PROBLEMS,
+        "conditional": _problems.CONDITIONAL,
     }
+    chosen = {t: [n for n in problems if n in part] for t, part in parts.items()}
+    if not chosen["tuning half"] or not chosen["held-out half"]:
+        del chosen["both halves"]
+    return [(title, names) for title, names in chosen.items() if names]
 
 
-def progress(record, number, n_runs, seconds):
-    best = max((s for s in record["scores"] if s is not None), default=float("nan"))
-    note = f"  {record['error']}" if record["error"] else ""
-    _common.progress(
-        f"[{number}/{n_runs}, {seconds:.0f} s] {record['problem']} {record['method']} "
-        f"seed {record['seed']}: {best:.5g} in {record['seconds']:.1f} s{note}"
-    )
+# --------------------------------------------------------------------------- reports
 
 
-# --------------------------------------------------------------------------- regrets
+def report(title, problems, runs, args):
+    """All tables about some problems."""
+    records = records_of(problems, runs, args)
+    unknown = [m for m, known in records.items() if not any(known.values())]
+    if unknown:
+        print(f"\n{title}: no runs of {', '.join(unknown)}")
+    records = {m: known for m, known in records.items() if m not in unknown}
+    args = argparse.Namespace(**{**vars(args), "methods": list(records)})
+    problems = [p for p in problems if all(records[m].get(p) for m in args.methods)]
+    if not problems or not records:
+        print(f"\n{title}: no problem has runs of every method")
+        return
+    scales = {p: _regret.scale(runs.on(p)) for p in problems}
+    curves = {
+        method: _regret.Curves(
+            [
+                np.array(
+                    [_regret.regret_curve(r, args.n_iter, *scales[p]) for r in known[p]]
+                )
+                for p in problems
+            ]
+        )
+        for method, known in records.items()
+    }
+    comparison = _regret.Comparison(curves)
+    n_runs = [len(c) for method in curves.values() for c in method.of_problem]
+    seeds = f"{min(n_runs)}-{max(n_runs)}" if len(set(n_runs)) > 1 else n_runs[0]
+    title = f"{title}, {len(problems)} problems x {seeds} seeds"
+    report_regret(title, comparison, records, problems, args)
+    if args.efficiency:
+        report_efficiency(title, comparison, args)
+        return
+    report_lead(title, comparison, args)
+    report_plateaus(title, comparison, problems, args)
+    if args.per_problem:
+        report_problems(title, comparison, problems, args)
 
 
-class Regrets:
-    """Normalised regret after each evaluation: ``curves[method][problem]``.
+def records_of(problems, runs, args):
+    """Method: problem: its finished runs."""
 
-    Each curve is an array (seeds, n_iter).
-    """
+    def find(problem, method):
+        known = (
+            runs.find(problem, method, s, args.n_iter)
+            for s in runs.seeds(problem, method)
+            if s < args.seeds
+        )
+        return [record for record in known if record is not None]
 
-    def __init__(self, runs, args):
-        self.methods, self.problems = list(args.methods), list(args.problems)
-        self.n_iter, self.runs = args.n_iter, runs
-        self.seeds = range(args.seeds)
-        self.curves = {m: {} for m in self.methods}
-        for problem in self.problems:
-            best, clip = self._scale(problem)
-            for method in self.methods:
-                loss = [self._best_so_far(r) for r in self.of(problem, method)]
-                regret = (np.array(loss) - best) / max(clip - best, 1e-12)
-                self.curves[method][problem] = np.clip(regret, -1, 1)
-
-    def of(self, problem, method):
-        keys = [(problem, method, seed, self.n_iter) for seed in self.seeds]
-        return [self.runs[key] for key in keys]
-
-    def _best_so_far(self, record):
-        """Lowest loss after each evaluation (n_iter,); inf before the first success."""
-        loss = np.full(self.n_iter, np.inf)
-        scores = record["scores"][: self.n_iter]
-        loss[: len(scores)] = [np.inf if s is None else -s for s in scores]
-        return np.minimum.accumulate(loss)
-
-    def _scale(self, problem):
-        """Best loss of any known run, and the median loss of a random evaluation."""
-        records = [r for r in self.runs.values() if r["problem"] == problem]
-        losses = [-s for r in records for s in r["scores"] if s is not None]
-        random = [r for r in records if r["method"] == "random"] or records
-        guesses = [-s for r in random for s in r["scores"] if s is not None]
-        return min(losses), float(np.median(guesses))
-
-    def at(self, method, evaluation):
-        """Regret (problems, seeds) after so many evaluations."""
-        curves = self.curves[method]
-        return np.array([curves[p][:, evaluation - 1] for p in self.problems])
+    return {m: {p: find(p, m) for p in problems} for m in args.methods}
 
 
-def report(regrets, args):
-    marks = [m for m in (10, 25) if m < args.n_iter] + [args.n_iter]
-    final = {m: regrets.at(m, args.n_iter) for m in regrets.methods}
-    order = sorted(regrets.methods, key=lambda m: final[m].mean())
-    ranks = rankdata([final[m].mean(axis=1) for m in order], axis=0)
+def scored_at(args):
+    return min(SCORED_AT, args.n_iter)
+
+
+def report_regret(title, comparison, records, problems, args):
+    marks = sorted({m for m in MARKS if m < args.n_iter} | {args.n_iter})
+    decides = scored_at(args)
+    ranks = comparison.ranks(decides)
+    first = np.min(list(ranks.values()), axis=0)
     rows = []
-    for method, rank in zip(order, ranks, strict=True):
-        means = [float(regrets.at(method, mark).mean()) for mark in marks]
-        low, high = interval(final[method])
-        gap = interval(final[method] - final[order[0]])
-        records = [r for p in regrets.problems for r in regrets.of(p, method)]
+    for method in sorted(records, key=lambda m: comparison.regret(m, decides)):
+        low, high = comparison.interval(method, decides)
+        done = [r for p in problems for r in records[method][p]]
         rows.append(
             [
                 method,
-                *means,
-                f"[{low:.3f}, {high:.3f}]",
-                f"[{gap[0]:+.3f}, {gap[1]:+.3f}]",
-                f"{rank.mean():.2f}",
-                int((rank == ranks.min(axis=0)).sum()),
-                f"{np.mean([r['suggest_ms'] for r in records]):.1f}",
-                sum(r["error"] is not None for r in records),
+                *(comparison.regret(method, mark) for mark in marks),
+                f"{100 * (1 - comparison.regret(method, decides)):.2f}",
+                f"[{100 - 100 * high:.1f}, {100 - 100 * low:.1f}]",
+                f"{ranks[method].mean():.2f}",
+                int((ranks[method] == first).sum()),
+                f"{np.mean([r['suggest_ms'] for r in done]):.1f}",
+                sum(r["error"] is not None for r in done),
             ]
         )
     _common.print_table(
-        f"Normalised regret, mean over {len(regrets.problems)} problems x "
-        f"{args.seeds} seeds (0 = best known, 1 = a random guess)",
+        f"Normalised regret r, 0 = best known, 1 = a random guess; score 100 (1 - r) "
+        f"at {decides}\n({title})",
         [
             "method",
             *(f"r@{mark}" for mark in marks),
+            "score",
             "95 %",
-            "behind first, 95 %",
             "rank",
             "wins",
             "CPU ms/ask",
@@ -255,38 +244,128 @@ def report(regrets, args):
         ],
         rows,
     )
-    if args.per_problem:
-        report_problems(final, order, regrets.problems)
-    print_errors(regrets)
+    print_errors(records, problems)
 
 
-def interval(regret, n_draws=4000):
-    """95 % bootstrap interval of the mean of (problems, seeds), over both.
-
-    Problems are drawn with replacement, and within each its seeds: the differences of
-    two methods are paired by problem; their seeds have nothing in common.
-    """
-    rng = np.random.default_rng(0)
-    n_problems, n_seeds = regret.shape
-    problems = rng.integers(n_problems, size=(n_draws, n_problems, 1))
-    seeds = rng.integers(n_seeds, size=(n_draws, n_problems, n_seeds))
-    means = regret[problems, seeds].mean(axis=(1, 2))
-    return np.quantile(means, [0.025, 0.975])
-
-
-def report_problems(final, order, problems):
-    rows = [
-        [problem, *(float(final[m][number].mean()) for m in order)]
-        for number, problem in enumerate(problems)
-    ]
-    _common.print_table("Regret at the end, per problem", ["problem", *order], rows)
-
-
-def print_errors(regrets):
-    for method in regrets.methods:
-        records = [r for p in regrets.problems for r in regrets.of(p, method)]
-        for text in sorted({r["error"] for r in records if r["error"]}):
+def print_errors(records, problems):
+    for method, known in records.items():
+        errors = {r["error"] for p in problems for r in known[p] if r["error"]}
+        for text in sorted(errors):
             print(f"{method}: {text}")
+
+
+def report_lead(title, comparison, args):
+    """The first method of ours against each other method."""
+    ours = next((m for m in args.methods if _methods.is_ours(m)), None)
+    others = [m for m in args.methods if m != ours]
+    if ours is None or not others:
+        return
+    marks = sorted({scored_at(args), args.n_iter})
+    rows = [
+        [
+            other,
+            *(lead_text(*comparison.lead(ours, other, mark)) for mark in marks),
+            match_text(*comparison.match(ours, other, args.n_iter)),
+            count_text(comparison.median_match(ours, other, args.n_iter)),
+        ]
+        for other in others
+    ]
+    _common.print_table(
+        f"Lead of {ours} in points of the score [95 %], and its evaluations to the "
+        f"other's result at {args.n_iter}\n({title})",
+        [
+            "over",
+            *(f"lead at {mark}" for mark in marks),
+            "by mean regret",
+            "median run",
+        ],
+        rows,
+    )
+
+
+def lead_text(value, low, high):
+    if np.isnan(low):
+        return f"{value:+.2f} (one seed)"
+    return f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
+
+
+def match_text(value, low, high):
+    return f"{count_text(value)} [{count_text(low)}, {count_text(high)}]"
+
+
+def count_text(value):
+    return f"{value:.0f}" if np.isfinite(value) else "never"
+
+
+def report_plateaus(title, comparison, problems, args):
+    """Where ours is worst beside random search and TPE, problem by problem."""
+    ours = next((m for m in args.methods if _methods.is_ours(m)), None)
+    peers = [m for m in args.methods if m.partition(":")[0] in ("random", "tpe")]
+    known = [p for p in problems if p in _problems.PLATEAU]
+    if ours is None or not peers or not known:
+        return
+    numbers = [problems.index(p) for p in known]
+    mark = scored_at(args)
+    pairs = [
+        (problems[i], peer, *behind(comparison, ours, peer, i, mark))
+        for i in numbers
+        for peer in peers
+    ]
+    n_beyond = sum(low > 0 for _, _, _, low, _ in pairs)
+    pairs.sort(key=lambda pair: -pair[2])
+    _common.print_table(
+        f"Plateaus: {ours} behind random search and TPE, points of the score at {mark} "
+        f"on a single problem [95 %, Welch]\n"
+        f"({title}; {len(known)} plateau problems: behind by more than noise in "
+        f"{n_beyond} of {len(pairs)} comparisons, by chance alone "
+        f"{0.025 * len(pairs):.1f}; the {N_WORST} worst)",
+        ["problem", "beside", "behind"],
+        [
+            [problem, peer, lead_text(value, low, high)]
+            for problem, peer, value, low, high in pairs[:N_WORST]
+        ],
+    )
+
+
+def behind(comparison, ours, peer, number, mark):
+    """Points of the score on one problem by which ours is behind; low, high."""
+    a, b = (
+        100 * comparison.curves[m].of_problem[number][:, mark - 1] for m in (ours, peer)
+    )
+    return _regret.welch(a, b)
+
+
+def report_efficiency(title, comparison, args):
+    """Evaluations to the regret of the first method after 25 and 64 evaluations."""
+    first, *others = args.methods
+    marks = [mark for mark in (25, SCORED_AT) if mark < args.n_iter]
+    rows = []
+    for method in others:
+        row = [method]
+        for mark in marks:
+            needed = comparison.match(method, first, mark)
+            share = [f"{100 * mark / n:.0f} %" for n in needed]
+            row += [match_text(*needed), f"{share[0]} [{share[2]}, {share[1]}]"]
+        rows.append(row)
+    heads = [h for mark in marks for h in (f"to its r@{mark}", "efficiency")]
+    _common.print_table(
+        f"Evaluations to the regret of {first}, and what that makes of each evaluation "
+        f"[95 %]\n({title})",
+        ["method", *heads],
+        rows,
+    )
+
+
+def report_problems(title, comparison, problems, args):
+    mark = scored_at(args)
+    order = sorted(args.methods, key=lambda m: comparison.regret(m, mark))
+    rows = [
+        [p, *(float(comparison.curves[m].by_problem[i, mark - 1]) for m in order)]
+        for i, p in enumerate(problems)
+    ]
+    _common.print_table(
+        f"Regret at {mark}, per problem ({title})", ["problem", *order], rows
+    )
 
 
 if __name__ == "__main__":

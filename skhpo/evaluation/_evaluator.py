@@ -1,12 +1,14 @@
 """From trials to fold tasks and back: what is submitted, in which order, in what lumps.
 
 A trial is a number of folds. They wait here until the backend has room for them; cheap
-folds of one trial are sent together. Neither has any influence on results, which are
-put in order by the loop.
+folds of one trial are sent together, and folds of a search that races one by one.
+None of this has any influence on results, which are put in order by the loop.
 """
 
 from collections import deque
+from dataclasses import dataclass, field
 from math import ceil
+from typing import Any
 
 #: A task shorter than this (s) is not worth its dispatch: folds of a trial are lumped
 #: together until it is reached.
@@ -84,10 +86,12 @@ class FoldEvaluator:
     def _feed(self):
         limit = self._dispatcher.limit
         while self._waiting and (limit is None or self._n_out < limit):
-            trial, folds = self._next_lump()
-            contexts = self._begin(trial, folds)
-            self._dispatcher.submit((trial.id, trial.params, folds, contexts))
-            self._n_out += 1
+            self._send(*self._next_lump())
+
+    def _send(self, trial, folds):
+        contexts = self._begin(trial, folds)
+        self._dispatcher.submit((trial.id, trial.params, folds, contexts))
+        self._n_out += 1
 
     def _next_lump(self):
         trial, fold = self._waiting.popleft()
@@ -119,3 +123,121 @@ class FoldEvaluator:
                 task_id, fold, self.shares_memory
             )
         return reports if self.shares_memory else None
+
+
+@dataclass(eq=False)
+class _Runner:
+    """A trial in a race: how far it is."""
+
+    trial: Any
+    n_started: int = 0  # folds 0, 1, ... handed to the workers
+    outcomes: list = field(default_factory=list)
+
+    @property
+    def n_out(self):
+        """Folds with the workers."""
+        return self.n_started - len(self.outcomes)
+
+
+class RacingEvaluator(FoldEvaluator):
+    """Evaluates the folds of each trial one by one, as long as there is other work.
+
+    A worker gets the next fold of the trial that has the fewest with the workers
+    already, the first asked for first. So no fold runs before those that decide whether
+    it is needed, unless a worker would be idle. A trial that the present incumbent
+    would drop *pauses*: it is not this incumbent that has the last word, but the one
+    at its turn in the order of commits. By then it is dropped, or goes on.
+
+    Parameters
+    ----------
+    is_over : callable
+        Returns whether a trial with these outcomes needs no further fold, as things
+        stand: all are there, one failed, or the rule would drop it.
+    dispatcher, n_splits, n_points, contexts
+        As of :class:`FoldEvaluator`.
+    """
+
+    def __init__(self, is_over, dispatcher, n_splits, n_points, contexts):
+        super().__init__(dispatcher, n_splits, n_points, contexts)
+        self._is_over = is_over
+        self._runners = {}  # trial id -> runner, in the order of asking
+
+    @property
+    def n_outstanding(self):
+        """Folds waiting or running."""
+        return self._n_out + sum(
+            self._n_splits - runner.n_started for runner in self._runners.values()
+        )
+
+    @property
+    def is_hungry(self):
+        """Whether another trial would keep a worker from running a fold too early.
+
+        Not for the sake of every worker: what is asked for late is proposed by an
+        optimizer that knows more, which is worth some folds that run in vain.
+        """
+        n_racing = sum(not self._is_over(r.outcomes) for r in self._runners.values())
+        return n_racing <= self._dispatcher.n_jobs // 2
+
+    def submit(self, trial):
+        """Queue all folds of a trial."""
+        self._runners[trial.id] = _Runner(trial)
+        self._feed()
+
+    def collect(self, timeout=None):
+        """Wait for a fold and return its outcome, in a list.
+
+        Empty when ``timeout`` (s) passed.
+        """
+        self._feed(ahead=True)  # nothing else is to be done; the incumbent may be new
+        if not self._n_out:  # a rule of the user's that changes its mind
+            self._send_next(self._waiting_runners())
+        return super().collect(timeout)
+
+    def cancel(self, trial):
+        """Drop the folds of a trial that are still waiting."""
+        self._runners.pop(trial.id, None)
+
+    def finish(self):
+        """End the folds that ran ahead and are not awaited, for those who listen.
+
+        scikit-learn's callbacks hear of the end of each fold whose beginning they were
+        told: what runs in threads is waited for, what runs elsewhere is not.
+        """
+        self._runners.clear()
+        if self.shares_memory and self._dispatcher.n_jobs > 1:
+            while self._contexts.active and self._n_out:
+                super().collect()
+        elif not self.shares_memory:
+            for (_, fold), context in self._open.items():
+                self._contexts.end_fold(context, fold)
+            self._open.clear()
+
+    def _feed(self, ahead=False):
+        """Give free workers what is known to be needed; or also what may be."""
+        while self._n_out < self._dispatcher.n_jobs:
+            racing = [
+                runner
+                for runner in self._waiting_runners()
+                if (ahead or not runner.n_out) and not self._is_over(runner.outcomes)
+            ]
+            if not racing:
+                return
+            self._send_next(racing)
+
+    def _waiting_runners(self):
+        return [r for r in self._runners.values() if r.n_started < self._n_splits]
+
+    def _send_next(self, runners):
+        runner = min(runners, key=lambda r: r.n_out)
+        self._send(runner.trial, [runner.n_started])
+        runner.n_started += 1
+
+    def _note(self, outcome):
+        super()._note(outcome)
+        runner = self._runners.get(outcome.trial)
+        if runner is None:  # dropped in the meantime
+            return
+        runner.outcomes.append(outcome)
+        if len(runner.outcomes) == self._n_splits:
+            self.cancel(runner.trial)

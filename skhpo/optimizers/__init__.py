@@ -1,5 +1,7 @@
 """Optimizers: ask them for points, tell them scores. They know a space, never a fit."""
 
+from skhpo._types import Proposal, Result
+from skhpo.optimizers._auto import automatic_optimizer, fits_in
 from skhpo.optimizers._base import BaseOptimizer
 from skhpo.optimizers._design import (
     Chain,
@@ -9,17 +11,34 @@ from skhpo.optimizers._design import (
     SobolDesign,
     initial_design_size,
 )
+from skhpo.optimizers._forest import ForestOptimizer
 from skhpo.optimizers._gp import GaussianProcessOptimizer
+from skhpo.optimizers._own import (
+    OwnOptimizer,
+    check_own_optimizer,
+    make_own_optimizer,
+)
 from skhpo.optimizers._tpe import TPEOptimizer
+from skhpo.optimizers._warm_start import OldStudy, WarmStart
 
 __all__ = [
     "BaseOptimizer",
     "Chain",
     "FixedPoints",
+    "ForestOptimizer",
     "GaussianProcessOptimizer",
     "GridDesign",
+    "OldStudy",
+    "OwnOptimizer",
+    "Proposal",
     "RandomDesign",
+    "Result",
     "SobolDesign",
     "TPEOptimizer",
+    "WarmStart",
+    "automatic_optimizer",
+    "check_own_optimizer",
+    "fits_in",
     "initial_design_size",
+    "make_own_optimizer",
 ]

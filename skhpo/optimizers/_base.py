@@ -1,7 +1,7 @@
 """What every optimizer here shares: numbering, and never proposing a point twice."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ class Unseen:
     added to.
     """
 
-    def __init__(self, space: Space, told: set[bytes], pending: Sequence[Proposal]):
+    def __init__(self, space: Space, told: Set[bytes], pending: Sequence[Proposal]):
         self.space = space
         self.in_flight: list[Points] = []
         self._told = told

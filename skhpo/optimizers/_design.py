@@ -247,6 +247,11 @@ class Chain:
         for part in [*self.designs, self.then]:
             part.tell(results)
 
+    def learn_prior(self, points: Points, scores: np.ndarray) -> Any:
+        """Hand an old study on to the optimizer that comes last, if it can use it."""
+        learn = getattr(self.then, "learn_prior", None)
+        return None if learn is None else learn(points, scores)
+
     def _renumbered(self, proposal: Proposal) -> Proposal:
         self._n_proposed += 1
         return replace(proposal, id=self._n_proposed - 1)

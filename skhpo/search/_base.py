@@ -1,5 +1,6 @@
 """What all doors share: fit = check -> assemble -> run -> finish."""
 
+import copy
 import time
 import warnings
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from sklearn import get_config
-from sklearn.base import clone, is_classifier
+from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state, indexable
@@ -34,7 +35,20 @@ from skhpo._sklearn import (
     scorer_dict,
     warning_filters,
 )
-from skhpo.evaluation import FoldEvaluator, Payload, fit_metadata, open_dispatcher
+from skhpo.evaluation import (
+    FoldEvaluator,
+    Payload,
+    Race,
+    RacingEvaluator,
+    best_possible_score,
+    check_racing,
+    fit_metadata,
+    make_race,
+    open_dispatcher,
+)
+from skhpo.optimizers import OldStudy, WarmStart
+from skhpo.search._budget import BudgetUsed
+from skhpo.search._warm_start import Metric, read_old_studies
 from skhpo.space import Space, check_names
 
 
@@ -49,9 +63,11 @@ class _Task:
     splits: list
     space: Space
     given: list  # (point, params) of initial_params
+    old: list[OldStudy]  # warm_start_from
     streams: Streams
     estimator: Any  # a clone, never fitted
     contexts: FoldContexts
+    race: Race | None
 
     @property
     def fit_params(self):
@@ -65,7 +81,7 @@ class _Task:
 class SequentialSearchCV(BaseSearchCV):
     """Base class of the searches: one loop, different optimizers and schedulers.
 
-    A subclass defines ``make_optimizer(space, given, streams)`` and
+    A subclass defines ``make_optimizer(space, given, streams, budget_used)`` and
     ``make_scheduler()``, and names its own parameters in ``_parameter_constraints``.
     """
 
@@ -78,12 +94,14 @@ class SequentialSearchCV(BaseSearchCV):
         "n_iter": [Interval(Integral, 1, None, closed="left"), None],
         "random_state": ["random_state"],
         "initial_params": [list, tuple, dict, None],
+        "warm_start_from": "no_validation",
         "n_points": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "asynchronous": ["boolean"],
         "objective": [str, None],
         "constraints": [callable, list, tuple, None],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "stop": [callable, None],
+        "racing": "no_validation",  # check_racing has better messages
     }
 
     #: scikit-learn's hook for its own ``fit``, which ours replaces.
@@ -108,12 +126,14 @@ class SequentialSearchCV(BaseSearchCV):
         error_score,
         return_train_score,
         initial_params,
+        warm_start_from,
         n_points,
         asynchronous,
         objective,
         constraints,
         max_time,
         stop,
+        racing,
         callbacks,
     ):
         super().__init__(
@@ -131,13 +151,23 @@ class SequentialSearchCV(BaseSearchCV):
         self.n_iter = n_iter
         self.random_state = random_state
         self.initial_params = initial_params
+        self.warm_start_from = warm_start_from
         self.n_points = n_points
         self.asynchronous = asynchronous
         self.objective = objective
         self.constraints = constraints
         self.max_time = max_time
         self.stop = stop
+        self.racing = racing
         self.callbacks = callbacks
+
+    def __sklearn_clone__(self):
+        """Clone as usual, but for ``warm_start_from``: a clone of that is unfitted."""
+        bare = copy.copy(self)
+        bare.warm_start_from = None
+        twin = BaseEstimator.__sklearn_clone__(bare)
+        twin.warm_start_from = self.warm_start_from
+        return twin
 
     def __sklearn_is_fitted__(self):
         """Return whether the search ended; after Ctrl-C it did not."""
@@ -196,6 +226,7 @@ class SequentialSearchCV(BaseSearchCV):
         _check_misplaced(self, params)
         _check_callbacks(self.callbacks)
         _check_scorer_names(self.scoring)
+        check_racing(self.racing)
         self._check_own_parameters()
         if self.n_iter is None and self.max_time is None:
             raise ValueError(
@@ -222,9 +253,11 @@ class SequentialSearchCV(BaseSearchCV):
             splits=splits,
             space=space,
             given=self._given_settings(space),
+            old=read_old_studies(self.warm_start_from, space, self._metric(scorer)),
             streams=streams,
             estimator=clone(self.estimator),
             contexts=contexts,
+            race=self._make_race(scorer, space),
         )
 
     def _check_own_parameters(self):
@@ -251,6 +284,16 @@ class SequentialSearchCV(BaseSearchCV):
                 )
             settings.append((point, params))
         return settings
+
+    def _metric(self, scorer):
+        """Return which score of an old study is compared with this search's."""
+        if is_multimetric_scorer(scorer):
+            return Metric([self._steering_metric(scorer_dict(scorer))])
+        if not callable(self.scoring):
+            names = [self.scoring] if isinstance(self.scoring, str) else []
+            return Metric(["score", *names])
+        named = [n for n in (self.objective, self.refit) if isinstance(n, str)]
+        return Metric(named[:1] or ["score"], or_first=not named)
 
     def _split(self, X, y, split_params):
         """Make the splits, once and for all candidates."""
@@ -285,6 +328,27 @@ class SequentialSearchCV(BaseSearchCV):
             )
         return self.objective
 
+    def _make_race(self, scorer, space):
+        """Return what decides which folds are skipped; None = none are."""
+        best = self._best_possible(scorer, space) if self.racing == "exact" else None
+        race = make_race(self.racing, self.n_splits_, best)
+        if race is None and self.racing is not None:
+            warnings.warn(
+                "racing='exact' needs a score that is known to be bounded above, such "
+                "as accuracy (1) or neg_mean_squared_error (0). No bound is known for "
+                f"scoring={self.scoring!r} of {type(self.estimator).__name__}: racing "
+                "is off. Possible: racing='forgiving', or a function of your own.",
+                UserWarning,
+                stacklevel=5,
+            )
+        return race
+
+    def _best_possible(self, scorer, space):
+        if is_multimetric_scorer(scorer):
+            scorers = scorer_dict(scorer)
+            scorer = scorers[self._steering_metric(scorers)]
+        return best_possible_score(scorer, self.estimator, partial(_choices_of, space))
+
     def _check_no_objective(self):
         if self.objective is not None:
             raise ValueError(
@@ -296,12 +360,15 @@ class SequentialSearchCV(BaseSearchCV):
 
     def _search(self, task):
         """Evaluate candidates until the search ends; publish what came of it."""
-        archive = Archive(self.n_splits_, self._steering_metric, self.error_score)
+        archive = Archive(
+            self.n_splits_, self._steering_metric, self.error_score, task.race
+        )
         planned = self._n_planned(task.space)
-        with self._evaluator(task, planned) as evaluator:
+        optimizer = self._optimizer(task, archive)
+        with self._evaluator(task, planned, archive) as evaluator:
             loop = SearchLoop(
                 space=task.space,
-                optimizer=self.make_optimizer(task.space, task.given, task.streams),
+                optimizer=optimizer,
                 scheduler=self.make_scheduler(),
                 evaluator=evaluator,
                 archive=archive,
@@ -316,10 +383,24 @@ class SequentialSearchCV(BaseSearchCV):
                 self.stop_reason_ = "interrupted"
                 self._publish_interrupted(archive)
                 raise
+            finally:
+                if task.old:
+                    self.warm_start_ = optimizer.summary
             is_all = reason == SPACE_EXHAUSTED and len(archive.closed) == self.n_iter
             self.stop_reason_ = "n_iter" if is_all else reason
+            if task.race is not None and reason != MAX_TIME:
+                evaluator.finish()
         task.contexts.end_search()
         return archive
+
+    def _optimizer(self, task, archive):
+        """Return what proposes settings: the subclass's own, or old ones first."""
+        limited = self.max_time is not None
+        budget = BudgetUsed(self.max_time, self.n_iter, archive) if limited else None
+        own = self.make_optimizer(task.space, task.given, task.streams, budget)
+        if not task.old:
+            return own
+        return WarmStart(task.old, then=own, space=task.space)
 
     def _n_planned(self, space):
         """Return how many candidates there will be at most; None = not known."""
@@ -327,19 +408,20 @@ class SequentialSearchCV(BaseSearchCV):
         return min(numbers, default=None)
 
     @contextmanager
-    def _evaluator(self, task, n_candidates):
+    def _evaluator(self, task, n_candidates, archive):
         """Open the workers for the time of the search."""
         payload = self._payload(task, n_candidates)
         dispatcher = open_dispatcher(self.n_jobs, self.pre_dispatch, payload)
         self.n_points_ = _resolve_n_points(
             self.n_points, dispatcher.n_jobs, self.n_splits_
         )
-        self._announce(n_candidates)
+        self._announce(n_candidates, task.race)
         max_folds = None if n_candidates is None else n_candidates * self.n_splits_
         task.contexts.begin_search(max_folds, partial(_fold_data, task))
-        evaluator = FoldEvaluator(
-            dispatcher, self.n_splits_, self.n_points_, task.contexts
-        )
+        make = FoldEvaluator
+        if task.race is not None:
+            make = partial(RacingEvaluator, archive.is_over)
+        evaluator = make(dispatcher, self.n_splits_, self.n_points_, task.contexts)
         kill = True
         try:
             yield evaluator
@@ -364,13 +446,14 @@ class SequentialSearchCV(BaseSearchCV):
             warning_filters=list(warning_filters()),
         )
 
-    def _announce(self, n_candidates):
+    def _announce(self, n_candidates, race):
         if self.verbose > 0:
             k, n = self.n_splits_, n_candidates
             total = "?" if n is None else n * k
+            most = "" if race is None else "at most "
             print(
-                f"Fitting {k} folds for each of {'?' if n is None else n} candidates, "
-                f"totalling {total} fits"
+                f"Fitting {most}{k} folds for each of {'?' if n is None else n} "
+                f"candidates, totalling {most}{total} fits"
             )
 
     def _deadline(self):
@@ -529,7 +612,7 @@ def _call_back(callback, archive, planned, start, trial):
         n_done=len(archive.closed),
         n_iter=planned,
         params=trial.params,
-        score=trial.score,
+        score=trial.estimate,
         status=trial.status,
         best_params=None if best is None else best.params,
         best_score=nan if best is None else best.score,
@@ -551,6 +634,12 @@ def _fold_data(task, fold):
         return fit_metadata(params)
 
     return dict(X=partial(rows, 0), y=partial(rows, 1), metadata=metadata)
+
+
+def _choices_of(space, name):
+    """Return the values that a space lists for a parameter."""
+    columns = [column for column in space.columns if column.name == name]
+    return [v for column in columns for v in getattr(column.dimension, "choices", ())]
 
 
 def _take_rows(results, rows):

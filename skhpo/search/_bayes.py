@@ -1,24 +1,34 @@
 """BayesSearchCV: Bayesian optimisation behind scikit-learn's door."""
 
+import warnings
 from numbers import Integral
 
 import numpy as np
 
+from skhpo._errors import did_you_mean
 from skhpo._sklearn import Interval, StrOptions
 from skhpo.optimizers import (
     Chain,
     FixedPoints,
+    ForestOptimizer,
     GaussianProcessOptimizer,
     GridDesign,
     RandomDesign,
     SobolDesign,
     TPEOptimizer,
+    automatic_optimizer,
+    check_own_optimizer,
+    fits_in,
     initial_design_size,
+    make_own_optimizer,
 )
 from skhpo.schedulers import Fifo
 from skhpo.search._base import SequentialSearchCV
 from skhpo.space import default_params
-from skhpo.surrogates import resolve_acquisition
+from skhpo.surrogates import LogEI, resolve_acquisition
+
+_OPTIMIZERS = ("auto", "gp", "forest", "tpe", "random", "sobol")
+_WITHOUT_ACQUISITION = ("tpe", "random", "sobol")
 
 
 class BayesSearchCV(SequentialSearchCV):
@@ -85,19 +95,24 @@ class BayesSearchCV(SequentialSearchCV):
     return_train_score : bool, default=False
         Whether to add training scores to ``cv_results_``.
 
-    optimizer : {"auto", "gp", "tpe", "random", "sobol"}, default="auto"
-        What proposes settings: ``"gp"`` a Gaussian process; ``"tpe"`` a tree-structured
-        Parzen estimator, which costs a millisecond per candidate also after thousands
-        of them; ``"random"`` the space's own distribution; ``"sobol"`` a scrambled
-        Sobol sequence. ``"auto"`` takes the Gaussian process; ``optimizer_`` says what
-        was used.
+    optimizer : str, class, callable or object, default="auto"
+        What proposes settings: ``"gp"`` a Gaussian process; ``"forest"`` a forest of
+        randomised trees in the manner of SMAC; ``"tpe"`` a tree-structured Parzen
+        estimator, which costs a few milliseconds per candidate also after thousands of
+        them; ``"random"`` the space's own distribution; ``"sobol"`` a scrambled Sobol
+        sequence. ``"auto"`` takes the Gaussian process, and ``"tpe"`` above 200
+        dimensions; ``optimizer_`` says what was used. Or one of your own: an object
+        with ``ask`` and ``tell``, of which each fit uses a copy, or its class, which is
+        called with the space and ``rng=`` a generator; doc/own_optimizer.rst has an
+        example.
 
     acquisition : str, acquisition or callable, default="logei"
-        What the Gaussian process maximises: ``"logei"``, ``"ei"``, ``"pi"``, ``"ucb"``
-        or ``"thompson"``; the same with its own settings, as in
+        What the Gaussian process or the forest maximises: ``"logei"``, ``"ei"``,
+        ``"pi"``, ``"ucb"`` or ``"thompson"``; the same with its own settings, as in
         ``skhpo.UCB(kappa=2.0)``; or a function
         ``f(mean, sd, best) -> values`` in standardised scores, larger is better. The
-        default, the logarithm of the expected improvement, is seldom wrong.
+        default, the logarithm of the expected improvement, is seldom wrong. Other
+        optimizers have none.
 
     initial_points : int or "auto", default="auto"
         Settings that are tried before the model takes over: the estimator's own
@@ -108,6 +123,17 @@ class BayesSearchCV(SequentialSearchCV):
     initial_params : dict or list of dicts, default=None
         Settings to try first, complete ones: all parameters of the space (of one of the
         alternatives) by name.
+
+    warm_start_from : search, cv_results_, DataFrame or list of these, default=None
+        What is known already: a fitted search (this class's, or scikit-learn's), its
+        ``cv_results_`` or a DataFrame of that, as it comes out of a CSV file. Its best
+        setting and a second one are evaluated first. If both scores are the old ones,
+        data, splits and scorer are the same: all its rows count as observations, and
+        none is tried again. Otherwise its scores are never mixed with the new ones:
+        its best settings, 5 at most, are tried first, and the Gaussian process takes
+        its ranking for a hint that fades unless the new scores confirm it. Rows
+        outside the space are left out, with a warning; ``warm_start_`` says what was
+        done. In nested cross-validation a search that saw all data leaks them.
 
     n_points : int or "auto", default="auto"
         Candidates in flight. A new candidate is asked for each time that a result was
@@ -128,13 +154,29 @@ class BayesSearchCV(SequentialSearchCV):
 
     max_time : float or None, default=None
         Seconds after which no new fit is started and no result awaited; the refit is
-        not included. The first candidate is always awaited.
+        not included. The first candidate is always awaited. With it the Gaussian
+        process learns from fit times, too, and prefers cheap settings early; less and
+        less so as time, or ``n_iter`` if that is nearer, is used up.
 
     stop : stopping rule or callable, default=None
         When to stop before the budget is used up: :class:`~skhpo.NoImprovement`,
         :class:`~skhpo.TargetReached`, :class:`~skhpo.ExpectedGainBelow`, combined with
         ``|`` (either) and ``&`` (both); or a function ``f(archive, space)`` that
         returns the reason to stop, or None. Asked after each candidate.
+
+    racing : {"exact", "forgiving"}, callable or None, default=None
+        Skip the remaining folds of a candidate that will not win. Folds run in their
+        order, and after each the candidate is compared with the best complete one so
+        far. ``"exact"`` drops it when it could not catch up with the best possible
+        scores on all folds left, which never changes the winner among the same
+        candidates; it needs a bounded score, such as accuracy, and turns itself off
+        with a warning otherwise. ``"forgiving"`` drops it when its mean is below the
+        incumbent's worst fold [3]_: about half of the fits are saved, for a winner that
+        is now and then the second best. A function
+        ``f(candidate_scores, incumbent_scores)`` of two arrays, the first as long as
+        folds were done, returns whether to drop. With several metrics the one that
+        steers the search decides. None evaluates every fold of every candidate: rows
+        of ``cv_results_`` are complete.
 
     callbacks : callable or list of callables, default=None
         Functions ``f(progress)`` called after each candidate with a
@@ -146,7 +188,11 @@ class BayesSearchCV(SequentialSearchCV):
     cv_results_ : dict of numpy (masked) ndarrays
         One row per candidate, in the order in which they were asked for; the columns
         are those of :class:`~sklearn.model_selection.RandomizedSearchCV`. Where a
-        candidate failed there are two more, ``status`` and ``error``.
+        candidate failed there are two more, ``status`` and ``error``. With ``racing``
+        there are ``status`` ("complete", "raced_out" or "failed"),
+        ``n_splits_evaluated``, and ``mean_test_score_partial``, an estimate of the mean
+        score where folds were skipped; their scores and the ``mean_test_score`` of such
+        a row are nan, and it ranks after all complete ones.
 
     best_estimator_ : estimator
         The best setting fitted on all data; only with ``refit``.
@@ -174,8 +220,12 @@ class BayesSearchCV(SequentialSearchCV):
         Whether several metrics were computed.
 
     optimizer_ : str
-        What proposed the settings: "gp", "tpe", "random", "sobol", or "grid" for a
-        finite space that was tried in full.
+        What proposed the settings: "gp", "forest", "tpe", "random", "sobol", "grid"
+        for a finite space that was tried in full, or the class of your own.
+
+    warm_start_ : str
+        What came of ``warm_start_from``: "observations: 40 rows, 3 dropped" or "other
+        data: 5 initial points, prior mean with weight 0.6"; only where it was given.
 
     n_points_ : int
         Candidates in flight.
@@ -204,6 +254,8 @@ class BayesSearchCV(SequentialSearchCV):
        of expensive black-box functions, Journal of Global Optimization 13.
     .. [2] S. Ament et al. (2023), Unexpected improvements to expected improvement for
        Bayesian optimization, NeurIPS, arXiv:2310.20708.
+    .. [3] E. Bergman, L. Purucker, F. Hutter (2024), Don't waste your time: early
+       stopping cross-validation, AutoML-Conf, PMLR 256.
 
     Examples
     --------
@@ -225,8 +277,8 @@ class BayesSearchCV(SequentialSearchCV):
 
     _parameter_constraints: dict = {
         **SequentialSearchCV._parameter_constraints,
-        "optimizer": [StrOptions({"auto", "gp", "tpe", "random", "sobol"})],
-        "acquisition": "no_validation",  # resolve_acquisition has better messages
+        "optimizer": "no_validation",  # these two have better messages of their own
+        "acquisition": "no_validation",
         "initial_points": [
             StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),
@@ -252,12 +304,14 @@ class BayesSearchCV(SequentialSearchCV):
         acquisition="logei",
         initial_points="auto",
         initial_params=None,
+        warm_start_from=None,
         n_points="auto",
         asynchronous=False,
         objective=None,
         constraints=None,
         max_time=None,
         stop=None,
+        racing=None,
         callbacks=None,
     ):
         super().__init__(
@@ -274,12 +328,14 @@ class BayesSearchCV(SequentialSearchCV):
             error_score=error_score,
             return_train_score=return_train_score,
             initial_params=initial_params,
+            warm_start_from=warm_start_from,
             n_points=n_points,
             asynchronous=asynchronous,
             objective=objective,
             constraints=constraints,
             max_time=max_time,
             stop=stop,
+            racing=racing,
             callbacks=callbacks,
         )
         self.optimizer = optimizer
@@ -287,14 +343,22 @@ class BayesSearchCV(SequentialSearchCV):
         self.initial_points = initial_points
 
     def _check_own_parameters(self):
-        resolve_acquisition(self.acquisition)
+        _check_optimizer(self.optimizer)
+        acquisition = resolve_acquisition(self.acquisition)
+        if acquisition != LogEI():
+            _warn_if_ignored(self.optimizer, self.acquisition)
 
-    def make_optimizer(self, space, given, streams):
+    def make_optimizer(self, space, given, streams, budget_used=None):
         """Return what proposes settings."""
         rng = streams.generator("optimizer")
+        if not isinstance(self.optimizer, str):
+            own = make_own_optimizer(self.optimizer, space, rng=rng)
+            self.optimizer_ = own.name
+            return Chain([FixedPoints(space, given, rng=rng)], then=own)
         self.optimizer_ = self._optimizer_name(space)
         if self.optimizer_ == "grid":
-            return GridDesign(space, repeats=True, rng=rng)
+            repeats = self.warm_start_from is None  # else what is known is left out
+            return GridDesign(space, repeats=repeats, rng=rng)
         given = FixedPoints(space, given, rng=rng)
         if self.optimizer_ == "random":
             return Chain([given], then=RandomDesign(space, rng=rng))
@@ -302,27 +366,60 @@ class BayesSearchCV(SequentialSearchCV):
             return Chain([given], then=SobolDesign(space, rng=rng))
         own = default_params(space, self.estimator)
         default = FixedPoints(space, [] if own is None else [own], rng=rng)
-        n_initial = self._n_initial(space)
-        if self.optimizer_ == "tpe":
-            model = TPEOptimizer(space, n_initial=n_initial, rng=rng)
-        else:
-            model = GaussianProcessOptimizer(
-                space, acquisition=self.acquisition, n_initial=n_initial, rng=rng
-            )
+        model = self._model_optimizer(space, budget_used, rng)
         return Chain([given, default], then=model)
+
+    def _model_optimizer(self, space, budget_used, rng):
+        """Return the optimizer that learns from scores."""
+        settings = dict(n_initial=self._n_initial(space), rng=rng)
+        if self.optimizer_ == "tpe":
+            return TPEOptimizer(space, **settings)
+        if self.optimizer_ == "forest":
+            return ForestOptimizer(space, acquisition=self.acquisition, **settings)
+        return GaussianProcessOptimizer(
+            space, acquisition=self.acquisition, budget_used=budget_used, **settings
+        )
 
     def make_scheduler(self):
         """Return what decides on the order: each proposal once, in full."""
         return Fifo(self.n_iter)
 
     def _optimizer_name(self, space):
-        if space.size is not None and self.n_iter is not None:
-            if space.size <= self.n_iter:
-                return "grid"
-        return "gp" if self.optimizer == "auto" else self.optimizer
+        if self.optimizer == "auto":
+            return automatic_optimizer(space, self.n_iter)
+        return "grid" if fits_in(space, self.n_iter) else self.optimizer
 
     def _n_initial(self, space):
         """Return the size of the initial design, the estimator's own included."""
         if self.initial_points != "auto":
             return self.initial_points
         return initial_design_size(space, self.n_iter or 100)
+
+
+# ---- helpers
+
+
+def _check_optimizer(optimizer):
+    """Refuse unknown names, and what is no optimizer."""
+    if not isinstance(optimizer, str):
+        check_own_optimizer(optimizer)
+    elif optimizer not in _OPTIMIZERS:
+        raise ValueError(
+            f"optimizer={optimizer!r} is not known."
+            f"{did_you_mean(optimizer, _OPTIMIZERS)} Choose one of "
+            f"{', '.join(map(repr, _OPTIMIZERS))}, or pass an object with ask and tell "
+            "(doc/own_optimizer.rst)."
+        )
+
+
+def _warn_if_ignored(optimizer, acquisition):
+    """Warn of an acquisition that nobody will look at."""
+    is_own = not isinstance(optimizer, str)
+    if is_own or optimizer in _WITHOUT_ACQUISITION:
+        what = "an optimizer of your own" if is_own else f"optimizer={optimizer!r}"
+        warnings.warn(
+            f"acquisition={acquisition!r} is ignored: {what} has none. It matters for "
+            "optimizer='gp' and optimizer='forest'.",
+            UserWarning,
+            stacklevel=6,  # whoever called fit
+        )

@@ -9,6 +9,7 @@ from skhpo.surrogates._acquisition import (
     log_expected_improvement,
     resolve_acquisition,
 )
+from skhpo.surrogates._forest import Forest, fit_forest
 from skhpo.surrogates._gp import (
     GaussianProcess,
     Hyperparameters,
@@ -21,12 +22,14 @@ __all__ = [
     "EI",
     "PI",
     "UCB",
+    "Forest",
     "GaussianProcess",
     "Hyperparameters",
     "LogEI",
     "ParzenEstimator",
     "ScoreTransform",
     "Thompson",
+    "fit_forest",
     "fit_gaussian_process",
     "fit_parzen_estimator",
     "fit_score_transform",

@@ -335,6 +335,11 @@ class GaussianProcess:
         mean, variance = zip(*blocks, strict=True) if blocks else ((), ())
         return np.concatenate([*mean, []]), np.concatenate([*variance, []])
 
+    def mean(self, X: Array) -> Array:
+        """(m,) posterior mean alone: O(m n), where :meth:`predict` is O(m n^2)."""
+        s2, (Z, q) = self.hyperparameters.s2, self._features(X)
+        return s2 * (matern52(scaled_distance(Z, q, self.Z, self.q)) @ self.alpha)
+
     def extend(
         self, X: Array, targets: Array | None = None, noise: Array | float | None = None
     ) -> "GaussianProcess":

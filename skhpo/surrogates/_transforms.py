@@ -80,13 +80,16 @@ def fit_score_transform(scores: Array) -> ScoreTransform | None:
 def shrunk_noise(variance: Array) -> Array:
     """(n,) noise variances half-way to their median: five folds say little about one.
 
-    An unknown variance (nan) becomes the median, and 0 where none is known.
+    What is known exactly (variance 0) stays exact, however many others are noisy. An
+    unknown variance (nan) becomes the median, and 0 where none is known.
     """
     known = np.isfinite(variance) & (variance >= 0.0)
+    noisy = known & (variance > 0.0)
     if not known.any():
         return np.zeros_like(variance)
-    median = float(np.median(variance[known]))
-    return 0.5 * (np.where(known, variance, median) + median)
+    median = float(np.median(variance[noisy])) if noisy.any() else 0.0
+    shrunk = 0.5 * (np.where(known, variance, median) + median)
+    return np.where(known & ~noisy, 0.0, shrunk)
 
 
 def _quarters(scores: Array) -> Array:

@@ -6,6 +6,7 @@ import pytest
 from skhpo.optimizers import (
     Chain,
     FixedPoints,
+    ForestOptimizer,
     GaussianProcessOptimizer,
     GridDesign,
     RandomDesign,
@@ -38,6 +39,18 @@ class TestGridDesign(OptimizerContract):
 class TestGaussianProcessOptimizer(OptimizerContract):
     def make(self, space, rng):
         return GaussianProcessOptimizer(space, n_initial=5, rng=rng)
+
+
+class TestForestOptimizer(OptimizerContract):
+    def make(self, space, rng):
+        return ForestOptimizer(space, n_initial=5, n_trees=5, rng=rng)
+
+
+class TestForestOptimizerThatSamples(OptimizerContract):
+    def make(self, space, rng):
+        return ForestOptimizer(
+            space, acquisition="thompson", n_initial=5, n_trees=5, rng=rng
+        )
 
 
 class TestChain(OptimizerContract):

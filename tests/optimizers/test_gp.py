@@ -6,9 +6,9 @@ import skhpo.optimizers._gp._model as model_module
 from skhpo._types import Proposal, Result
 from skhpo.optimizers import GaussianProcessOptimizer, RandomDesign
 from skhpo.optimizers._base import Unseen
-from skhpo.optimizers._gp._maximiser import maximise
 from skhpo.optimizers._gp._model import Model
-from skhpo.optimizers._gp._observations import Observations
+from skhpo.optimizers._maximiser import maximise
+from skhpo.optimizers._observations import Observations
 from skhpo.space import Space
 from skhpo.testing import toys
 

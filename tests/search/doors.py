@@ -88,6 +88,7 @@ def _is_range(values):
 DOORS = [
     Door("bayes", BayesSearchCV),
     Door("bayes-gp", partial(BayesSearchCV, optimizer="gp", initial_points=3)),
+    Door("bayes-forest", partial(BayesSearchCV, optimizer="forest", initial_points=3)),
     Door("bayes-tpe", partial(BayesSearchCV, optimizer="tpe", initial_points=3)),
     Door("bayes-random", partial(BayesSearchCV, optimizer="random")),
     Door("bayes-sobol", partial(BayesSearchCV, optimizer="sobol")),

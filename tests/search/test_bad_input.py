@@ -387,6 +387,36 @@ def test_initial_params_against_the_constraints(door):
     assert_refused(search, ValueError, "initial_params", "constraint")
 
 
+# ---- optimizer, acquisition
+
+
+@pytest.mark.parametrize(
+    "name, meant", [("tp", "tpe"), ("forrest", "forest"), ("Sobol", "sobol")]
+)
+def test_an_unknown_optimizer(name, meant):
+    search = BayesSearchCV(Toy(), SPACE, optimizer=name)
+    assert_refused(
+        search, ValueError, repr(name), f"Did you mean '{meant}'?", "'auto'", "'gp'"
+    )
+
+
+@pytest.mark.parametrize("optimizer", [None, 5, ["gp"], object(), Toy, Toy()], ids=repr)
+def test_what_is_no_optimizer(optimizer):
+    search = BayesSearchCV(Toy(), SPACE, optimizer=optimizer)
+    assert_refused(search, TypeError, "optimizer=")
+
+
+def test_a_function_that_makes_no_optimizer():
+    search = BayesSearchCV(Toy(), SPACE, optimizer=lambda space, rng: space)
+    assert_refused(search, TypeError, "ask", "tell")
+
+
+@pytest.mark.parametrize("optimizer", ["gp", "forest", "tpe", "random"])
+def test_an_unknown_acquisition(optimizer):
+    search = BayesSearchCV(Toy(), SPACE, optimizer=optimizer, acquisition="ucv")
+    assert_refused(search, ValueError, "'ucv'", "Did you mean 'ucb'?", "'logei'")
+
+
 # ---- everything else
 
 PARAMETERS = {

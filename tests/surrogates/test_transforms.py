@@ -95,3 +95,9 @@ def test_noise_is_shrunk_half_way_to_its_median():
     noise = shrunk_noise(np.array([1.0, 3.0, 5.0, np.nan]))
     np.testing.assert_allclose(noise, [2.0, 3.0, 4.0, 3.0])
     np.testing.assert_allclose(shrunk_noise(np.full(3, np.nan)), 0)
+
+
+def test_what_is_known_exactly_stays_exact_among_many_noisy_ones():
+    noise = shrunk_noise(np.array([0.0, 1.0, 3.0, 5.0, 0.0, np.nan]))
+    np.testing.assert_allclose(noise[:5], [0.0, 2.0, 3.0, 4.0, 0.0])
+    assert noise[5] > 0

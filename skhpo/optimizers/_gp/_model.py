@@ -4,12 +4,14 @@ How often it is refitted, what it starts from, which points it sees when there a
 sections 3.4, 3.6-3.8 of the design notes, and ``doc/decisions/0003``.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.linalg import LinAlgError
 
-from skhpo.optimizers._gp._observations import Observations
+from skhpo.optimizers._gp._prior_mean import PriorMean, best_offset, no_offset
+from skhpo.optimizers._observations import Observations
 from skhpo.surrogates import (
     GaussianProcess,
     Hyperparameters,
@@ -29,10 +31,14 @@ _NOISY = 0.05  # share of noise in the variance above which a best score is luck
 
 @dataclass(frozen=True, eq=False)
 class Belief:
-    """What is believed after some observations: the process, and the target to beat."""
+    """What is believed after some observations: the process, and the target to beat.
+
+    Targets are those of the process plus ``offset``, a prior mean.
+    """
 
     process: GaussianProcess
     best: float
+    offset: Callable[[np.ndarray], np.ndarray] = no_offset
 
 
 class Model:
@@ -41,6 +47,7 @@ class Model:
     def __init__(self, is_categorical: np.ndarray, *, rng: np.random.Generator):
         self.is_categorical = is_categorical
         self.rng = rng
+        self.priors: list[PriorMean] = []  # old studies on other data
         self._n_fits = 0
         self._hyperparameters: Hyperparameters | None = None
         self._process: GaussianProcess | None = None
@@ -62,25 +69,31 @@ class Model:
             return None
         targets = transform(data.scores)
         noise = transform.noise(data.noise, data.scores)
+        offset = best_offset(self.priors, data.encoded, data.scores)
+        expected = offset(data.encoded)
         try:
             if self._is_refit_due(len(data)):
-                self._refit(data, targets, noise)
+                rows = self._chosen_rows(targets)
+                self._refit(data, targets - expected, noise, rows)
             else:
-                self._extend(data, targets, noise)
+                self._extend(data, targets - expected, noise)
         except LinAlgError:
             self._process = None
             return None
-        to_beat = self._incumbent(targets, noise) + _margin(data.n_best)
-        return Belief(self._process, to_beat)
+        to_beat = self._incumbent(targets, expected, noise) + _margin(data.n_best)
+        return Belief(self._process, to_beat, offset)
 
     def _is_refit_due(self, n: int) -> bool:
         every = 1 if n <= _EVERY_POINT_UNTIL else -(-n // 100)
         return self._process is None or n - self._n_refit >= every
 
     def _refit(
-        self, data: Observations, targets: np.ndarray, noise: np.ndarray
+        self,
+        data: Observations,
+        targets: np.ndarray,
+        noise: np.ndarray,
+        rows: np.ndarray,
     ) -> None:
-        rows = self._chosen_rows(targets)
         self._process = fit_gaussian_process(
             data.encoded[rows],
             targets[rows],
@@ -113,13 +126,15 @@ class Model:
         drawn = self.rng.choice(others, _MAX_POINTS - len(chosen), replace=False)
         return np.union1d(chosen, drawn)
 
-    def _incumbent(self, targets: np.ndarray, noise: np.ndarray) -> float:
+    def _incumbent(
+        self, targets: np.ndarray, expected: np.ndarray, noise: np.ndarray
+    ) -> float:
         """The best target, or the best posterior mean where scores are noisy."""
         h = self._process.hyperparameters
-        known = h.n2 + float(noise[self._rows].mean())
+        known = h.n2 + float(noise[np.argmax(targets)])  # of others it says nothing
         if known < _NOISY * (h.s2 + known):
             return float(targets.max())
-        return float(self._process.fitted_mean().max())
+        return float((self._process.fitted_mean() + expected[self._rows]).max())
 
 
 def _margin(n_best: int) -> float:

@@ -1,9 +1,7 @@
 """Bayesian optimization with a Gaussian process.
 
 Each suggestion fits the process to everything that was told (``_model.py``), takes the
-points in flight for granted, and maximises the acquisition (``_maximiser.py``). While
-nothing gets better, a point of the space-filling design comes in between now and then:
-a process that has settled into a local basin never notices what it does not look at.
+points in flight for granted, and maximises the acquisition.
 
 References
 ----------
@@ -11,34 +9,24 @@ References
    learning algorithms, arXiv:1206.2944.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 import numpy as np
-from numpy.linalg import LinAlgError
 
 from skhpo._types import Proposal, Result
-from skhpo.optimizers._base import BaseOptimizer, Points, Unseen
-from skhpo.optimizers._design import SobolDesign
-from skhpo.optimizers._gp._maximiser import (
-    FULL,
-    SMALL,
-    Effort,
-    maximise,
-    maximise_exactly,
-)
+from skhpo.optimizers._base import Points, Unseen
+from skhpo.optimizers._gp._cost import CostModel, per_cost
 from skhpo.optimizers._gp._model import Belief, Model
-from skhpo.optimizers._gp._observations import Observations
-from skhpo.optimizers._gp._scoring import scoring
+from skhpo.optimizers._gp._prior_mean import PriorMean
+from skhpo.optimizers._gp._scoring import Scoring, scoring
+from skhpo.optimizers._maximiser import FULL, SMALL, Effort
+from skhpo.optimizers._model_based import ModelBasedOptimizer
+from skhpo.optimizers._observations import Observations
 from skhpo.space import Space
 from skhpo.surrogates._acquisition import Acquisition, Thompson, resolve_acquisition
 
-_N_BEST = 5  # observed points whose surroundings are searched
-_STUCK_AFTER = 8  # results without an improvement, or d where that is more
-_EXPLORE_EVERY = 8  # proposals while stuck
-_SMALL_SPACE = 2000  # points, or 4 times those told: searched exactly
 
-
-class GaussianProcessOptimizer(BaseOptimizer):
+class GaussianProcessOptimizer(ModelBasedOptimizer):
     """Proposes where a Gaussian process expects the most improvement.
 
     Parameters
@@ -52,6 +40,13 @@ class GaussianProcessOptimizer(BaseOptimizer):
     n_initial : int, default=8
         Points told or in flight before the model is used; up to there scrambled Sobol
         points are proposed. See :func:`initial_design_size`.
+    budget_used : callable, default=None
+        Returns the share of a budget of time that is used up, in [0, 1]. With it, cheap
+        points are preferred early, by a second process that learns from the costs.
+        Only where the acquisition has a logarithm: "logei", "ei", "pi" and own
+        objects with a method ``log``. Bounds, plain functions and Thompson's draws are
+        not proportional to a gain that could be divided by seconds: they stay as they
+        are.
     rng : numpy.random.Generator
         The only source of randomness.
     """
@@ -62,65 +57,33 @@ class GaussianProcessOptimizer(BaseOptimizer):
         *,
         acquisition: str | Acquisition | Thompson = "logei",
         n_initial: int = 8,
+        budget_used: Callable[[], float] | None = None,
         rng: np.random.Generator,
     ):
-        super().__init__(space, rng=rng)
+        super().__init__(space, n_initial=n_initial, rng=rng)
         self.acquisition = resolve_acquisition(acquisition)
-        self.n_initial = n_initial
-        self._design = SobolDesign(space, rng=rng)
-        self._observations = Observations(space)
+        self.budget_used = budget_used
         self._model = Model(space.categorical, rng=rng)
-        self._n_asked_while_stuck = 0
-        self._grid: tuple[Points, list[bytes]] | None = None
+        self._cost = CostModel(space.categorical)
 
-    def tell(self, results: Sequence[Result]) -> None:
-        """Learn from results; failed ones (nan, infinite) count as bad points."""
-        super().tell(results)
-        self._observations.add(results)
+    def learn_prior(self, points: Points, scores: np.ndarray) -> PriorMean | None:
+        """Take an old study on other data for a prior mean; None = it says nothing.
 
-    def _suggest(self, unseen: Unseen) -> Proposal | None:
-        if len(self._observations) + len(unseen.in_flight) < self.n_initial:
-            return self._from_design(unseen, "initial")
-        if self._explores():
-            return self._from_design(unseen, "ask")
-        point = self._most_promising(unseen)
-        if point is None:
-            return self._from_design(unseen, "ask")
-        return self._proposal(point)
-
-    def _from_design(self, unseen: Unseen, origin: str) -> Proposal | None:
-        point = self._design.next_point(unseen)
-        return None if point is None else self._proposal(point, origin=origin)
-
-    def _explores(self) -> bool:
-        """Whether this proposal ignores the model, as some do while it is stuck."""
-        n_idle = self._observations.n_since_improvement
-        if n_idle < max(_STUCK_AFTER, self.space.n_dims):
-            return False
-        self._n_asked_while_stuck += 1
-        return self._n_asked_while_stuck % _EXPLORE_EVERY == 0
-
-    def _most_promising(self, unseen: Unseen) -> Points | None:
-        """The point of largest acquisition; None = the model is of no use now."""
-        belief = self._model.belief(self._observations)
+        How much it counts is decided anew after each result, by how well it orders the
+        new scores.
+        """
+        old = Observations(self.space)
+        pairs = zip(points, scores.tolist(), strict=True)
+        old.add([Result(Proposal(0, point), score, 0.0) for point, score in pairs])
+        belief = Model(self.space.categorical, rng=self.rng).belief(old)
         if belief is None:
             return None
-        try:
-            acquisition = self._acquisition_of(belief, unseen)
-            if self._is_small():
-                return maximise_exactly(acquisition, self._unseen_grid(unseen))
-            cloud = self.rng.random((self._effort.n_cloud, self.space.n_dims))
-            return maximise(
-                self.space,
-                acquisition,
-                cloud=self.space.snap(cloud),
-                observed=self._observations.best(_N_BEST),
-                unseen=unseen,
-                effort=self._effort,
-                rng=self.rng,
-            )
-        except (LinAlgError, FloatingPointError):
-            return None
+        self._model.priors.append(PriorMean(belief.process))
+        return self._model.priors[-1]
+
+    def _acquisition(self, unseen: Unseen):
+        belief = self._model.belief(self._observations)
+        return None if belief is None else self._acquisition_of(belief, unseen)
 
     @property
     def _effort(self) -> Effort:
@@ -132,23 +95,17 @@ class GaussianProcessOptimizer(BaseOptimizer):
         space = self.space
         in_flight = np.array(unseen.in_flight).reshape(-1, space.n_dims)
         score = scoring(self.acquisition, belief, space.encode(in_flight), self.rng)
+        score = self._mindful_of_cost(score)
 
         def acquisition(points: Points) -> np.ndarray:
             return score(space.encode(points))
 
         return acquisition
 
-    def _is_small(self) -> bool:
-        limit = max(_SMALL_SPACE, 4 * len(self._observations))
-        return self.space.size is not None and self.space.size <= limit
-
-    def _unseen_grid(self, unseen: Unseen) -> Points:
-        """(k, d) the unseen points of a small space: all, or what effort allows."""
-        if self._grid is None:
-            points = np.array(list(self.space.grid()))
-            self._grid = points, [self.space.key(point) for point in points]
-        points, keys = self._grid
-        points = points[[unseen.has_key(key) for key in keys]]
-        if len(points) > self._effort.n_exact:
-            return self.rng.choice(points, self._effort.n_exact, replace=False)
-        return points
+    def _mindful_of_cost(self, score: Scoring) -> Scoring:
+        if self.budget_used is None or not hasattr(self.acquisition, "log"):
+            return score
+        log_cost = self._cost.log_cost(self._observations)
+        return (
+            score if log_cost is None else per_cost(score, log_cost, self.budget_used())
+        )

@@ -38,7 +38,8 @@ def scoring(
 ) -> Scoring:
     """The function to maximise."""
     if isinstance(acquisition, Thompson):
-        return SampledFunction(belief.process, rng)
+        sampled = SampledFunction(belief.process, rng)
+        return lambda X: sampled(X) + belief.offset(X)
     if len(in_flight) < JOINT_FROM:
         return _believing(acquisition, belief, in_flight)
     return _averaging(acquisition, belief, in_flight, rng)
@@ -50,12 +51,13 @@ def _believing(acquisition: Acquisition, belief: Belief, in_flight) -> Scoring:
     process, best = belief.process, belief.best
     if len(in_flight):
         process = process.extend(in_flight)
+        believed = process.targets[-len(in_flight) :] + belief.offset(in_flight)
         # else every point of a batch would go to the same believed summit
-        best = max(best, float(process.targets[-len(in_flight) :].max()))
+        best = max(best, float(believed.max()))
 
     def score(X: np.ndarray) -> np.ndarray:
         mean, variance = process.predict(X)
-        return value(mean, np.sqrt(variance), best)
+        return value(mean + belief.offset(X), np.sqrt(variance), best)
 
     return score
 
@@ -66,11 +68,13 @@ def _averaging(acquisition: Acquisition, belief: Belief, in_flight, rng) -> Scor
     average = _log_mean_exp if hasattr(acquisition, "log") else _mean
     believer = belief.process.extend(in_flight)
     fantasies = Fantasies(believer, quasi_normals(len(in_flight), _HALF, rng))
-    bests = np.maximum(belief.best, fantasies.values.max(axis=0))
+    values = fantasies.values + belief.offset(in_flight)[:, None]
+    bests = np.maximum(belief.best, values.max(axis=0))
 
     def score(X: np.ndarray) -> np.ndarray:
         means, variance = fantasies.predict(X)
-        sd, pairs = np.sqrt(variance), zip(means.T, bests.tolist(), strict=True)
+        means = means.T + belief.offset(X)
+        sd, pairs = np.sqrt(variance), zip(means, bests.tolist(), strict=True)
         return average(np.array([value(mean, sd, best) for mean, best in pairs]))
 
     return score

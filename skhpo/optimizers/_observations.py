@@ -1,4 +1,4 @@
-"""What a Gaussian process learns from: everything that was told, as arrays."""
+"""What a model learns from: everything that was told, as arrays."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from skhpo.space import Space
 
 
 class Observations:
-    """Grows by results; gives points, encoded points, scores and noise variances."""
+    """Grows by results; gives points, encoded points, scores, noise and costs."""
 
     def __init__(self, space: Space):
         self.space = space
@@ -17,6 +17,7 @@ class Observations:
         self.encoded = np.empty((0, space.n_dims))
         self.scores = np.empty(0)
         self.noise = np.empty(0)
+        self.costs = np.empty(0)  # seconds, nan = unknown
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -34,6 +35,7 @@ class Observations:
             self.scores, np.where(np.isfinite(scores), scores, np.nan)
         )
         self.noise = np.append(self.noise, noise)
+        self.costs = np.append(self.costs, [float(result.cost) for result in results])
 
     @property
     def best_score(self) -> float:

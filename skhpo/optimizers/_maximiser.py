@@ -2,7 +2,7 @@
 
 A cloud over the whole space and mutations of the best observed points, then rounds of
 ever smaller mutations of the best candidates. No gradients: categories, integers and
-conditions need none, and each round is one prediction of the Gaussian process.
+conditions need none, and each round is one prediction of the model.
 """
 
 from collections.abc import Callable, Iterator

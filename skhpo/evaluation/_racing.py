@@ -1,0 +1,173 @@
+"""Racing: a candidate that cannot win, or hardly, is spared its remaining folds.
+
+Folds are looked at in their order, so that where a candidate ends depends on its scores
+and on the incumbent's alone, not on which fold was ready first.
+
+Notation
+
+========  =======  =====================================================================
+symbol    shape    meaning
+========  =======  =====================================================================
+k         ()       folds of the search
+j         ()       folds of the candidate, 0 .. j - 1
+c         (j,)     scores of the candidate
+b         (k,)     scores of the incumbent, the best complete candidate so far
+d         (j,)     c - b, the paired differences
+s2        ()       variance of paired differences between folds
+========  =======  =====================================================================
+
+A dropped candidate counts for the optimizer as mean(b) + mean(d): that some folds are
+harder than others cancels in d. As an estimate of the mean over all k folds, of which j
+were drawn without replacement, it has the variance s2 (1/j - 1/k).
+
+References
+----------
+E. Bergman, L. Purucker, F. Hutter (2024), Don't waste your time: early stopping
+cross-validation, AutoML-Conf, PMLR 256.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from inspect import signature
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skhpo._errors import did_you_mean
+
+Scores = NDArray[np.float64]
+Rule = Callable[[Scores, Scores], Any]
+
+#: Relative size of a difference that may be rounding, in scores and in their sums.
+_ROUNDING = 1e-10
+
+#: Complete candidates whose paired differences tell s2: the latest ones.
+_N_SPREADS = 50
+
+NAMES = ("exact", "forgiving")
+
+
+@dataclass(frozen=True)
+class Exact:
+    """Drop what cannot even tie: no later fold can score more than ``best_possible``.
+
+    A candidate that could reach the incumbent's mean is kept, also by less than a
+    rounding error, so that neither the winner nor its ties can change.
+    """
+
+    best_possible: float
+
+    def __call__(self, c: Scores, b: Scores) -> bool:
+        left = len(b) - len(c)
+        with np.errstate(over="ignore", invalid="ignore"):  # scores of 1e308
+            reachable = c.sum() + left * self.best_possible
+            size = abs(c).sum() + left * abs(self.best_possible) + abs(b).sum()
+            return bool(reachable < b.sum() - _ROUNDING * size)
+
+
+def forgiving(c: Scores, b: Scores) -> bool:
+    """Drop what is so far worse on average than the incumbent on its worst fold."""
+    return bool(c.mean() < b.min())
+
+
+class Race:
+    """A rule, the incumbent to beat, and how much folds differ.
+
+    Parameters
+    ----------
+    rule : callable
+        ``rule(c, b)`` returns whether the candidate drops out.
+    n_splits : int
+        Folds of each candidate, k.
+    """
+
+    def __init__(self, rule: Rule, n_splits: int):
+        self._rule, self._n_splits = rule, n_splits
+        self._best: Scores | None = None  # b
+        self._spreads: deque[float] = deque(maxlen=_N_SPREADS)
+
+    def n_folds(self, scores: Any) -> int | None:
+        """Return after how many folds a candidate ends; None = it goes on.
+
+        ``scores`` are those of folds 0, 1, ... as far as they are known. A fold that
+        failed ends it too: nothing can save a candidate that failed.
+        """
+        c = np.array(scores, dtype=np.float64)
+        for j in range(1, len(c) + 1):
+            if j == self._n_splits or not isfinite(c[j - 1]) or self._drops(c[:j]):
+                return j
+        return None
+
+    def _drops(self, c: Scores) -> bool:
+        return self._best is not None and bool(self._rule(c, self._best))
+
+    def observe(self, scores: Any, is_best: bool) -> None:
+        """Learn of a complete candidate; the best so far is the one to beat."""
+        c = np.array(scores, dtype=np.float64)
+        if self._best is not None:
+            self._spreads.append(_variance(c - self._best))
+        if is_best:
+            c.flags.writeable = False  # a rule of the user's may try
+            self._best = c
+
+    def noise(self, j: int) -> float:
+        """Return the variance of a dropped candidate's estimate after ``j`` folds.
+
+        s2 is that of two independent candidates whose folds differ as the incumbent's
+        do. Complete candidates tell too little of it (their median counts where it is
+        larger): they resemble the incumbent, which dropped ones do not
+        (doc/decisions/0005).
+        """
+        spread = float(np.median(self._spreads)) if self._spreads else 0.0
+        s2 = max(2 * _variance(self._best), spread)
+        return s2 * (1 / j - 1 / self._n_splits)
+
+
+def _variance(values: Any) -> float:
+    return float(np.var(values, ddof=1)) if len(values) > 1 else 0.0
+
+
+# ---- what the user asked for
+
+
+def check_racing(racing: Any) -> None:
+    """Refuse what is no rule, and functions that do not take two sets of scores."""
+    if racing is None or (isinstance(racing, str) and racing in NAMES):
+        return
+    possible = (
+        "Possible: None, 'exact', 'forgiving', or a function "
+        "f(candidate_scores, incumbent_scores) that returns whether to drop."
+    )
+    if isinstance(racing, str):
+        hint = did_you_mean(racing, NAMES)
+        raise ValueError(f"racing={racing!r} is not a rule.{hint} {possible}")
+    if not callable(racing):
+        raise TypeError(f"racing={racing!r} is not a rule. {possible}")
+    if not _takes_two(racing):
+        raise TypeError(
+            f"racing={racing!r} cannot be called with two arguments. {possible}"
+        )
+
+
+def _takes_two(function: Callable) -> bool:
+    try:
+        signature(function).bind(None, None)
+    except TypeError:
+        return False
+    except ValueError:  # a function in C that does not tell
+        return True
+    return True
+
+
+def make_race(racing: Any, n_splits: int, best_possible: float | None) -> Race | None:
+    """Return the race of a search; None where nothing is ever dropped.
+
+    ``best_possible`` is what no fold can score more than, for "exact"; None = unknown.
+    """
+    if racing is None or (racing == "exact" and best_possible is None):
+        return None
+    rules = {"exact": Exact(best_possible), "forgiving": forgiving}
+    return Race(rules[racing] if isinstance(racing, str) else racing, n_splits)

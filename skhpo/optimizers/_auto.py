@@ -1,0 +1,32 @@
+"""``optimizer="auto"``: which optimizer for which space.
+
+===========================================  ==========================================
+the space                                    what searches it
+===========================================  ==========================================
+no more settings than candidates             "grid": all of it, in order
+more than 200 columns                        "tpe": a Gaussian process has a length
+                                             scale for each, and takes 100 ms and more
+every other, whatever its kind               "gp"
+===========================================  ==========================================
+
+Neither many categories, nor conditions, nor thousands of observations make a difference
+that was measured in favour of another: ``doc/decisions/0008`` has the figures.
+"""
+
+from skhpo.space import Space
+
+MANY_COLUMNS = 200
+
+
+def automatic_optimizer(space: Space, n_iter: int | None) -> str:
+    """The name of what suits this space and this budget (None = no limit)."""
+    if fits_in(space, n_iter):
+        return "grid"
+    if space.n_dims > MANY_COLUMNS:
+        return "tpe"
+    return "gp"
+
+
+def fits_in(space: Space, n_iter: int | None) -> bool:
+    """Whether all settings of a finite space can be tried."""
+    return None not in (space.size, n_iter) and space.size <= n_iter

@@ -1,0 +1,111 @@
+"""What a fit costs: a second process, on the logarithm of seconds.
+
+Notation
+--------
+======== ====== ========================================================================
+symbol   shape  meaning
+======== ====== ========================================================================
+c(x)     ()     predicted seconds of an evaluation, up to a constant factor
+used     ()     share of the budget that is used up, in [0, 1]
+alpha    ()     1 - used
+======== ====== ========================================================================
+
+What is maximised is log acquisition(x) - alpha log c(x): at first the improvement per
+second, at the end the improvement itself [1]_. Improvement per second all along would
+stay with cheap, bad models.
+
+References
+----------
+.. [1] Lee, Perrone, Archambeau, Seeger (2020), Cost-aware Bayesian optimization,
+   arXiv:2003.10870: cost cooling.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.linalg import LinAlgError
+
+from skhpo.optimizers._observations import Observations
+from skhpo.surrogates import GaussianProcess, Hyperparameters, fit_gaussian_process
+from skhpo.surrogates._kernels import Columns
+
+_LEAST_POINTS = 5
+_NEWEST = 200  # points that are learned from
+_JITTER = 0.1  # standard deviation of log seconds that any clock has
+_GROWTH = 1.25  # points between two fits of the hyperparameters, as a factor
+
+
+@dataclass(frozen=True, eq=False)
+class LogCost:
+    """(m, d) encoded points -> (m,) log seconds, up to a constant."""
+
+    process: GaussianProcess
+    scale: float
+
+    def __call__(self, X: np.ndarray) -> np.ndarray:
+        return self.scale * self.process.mean(X)
+
+
+class CostModel:
+    """Learns from what evaluations cost, failed ones included."""
+
+    def __init__(self, is_categorical: np.ndarray):
+        self.is_categorical = is_categorical
+        self._hyperparameters: Hyperparameters | None = None
+        self._n_fitted = 0  # points at the last fit of the hyperparameters
+        self._n_seen = 0  # observations at the last update
+        self._log_cost: LogCost | None = None
+
+    def log_cost(self, data: Observations) -> LogCost | None:
+        """What is known after ``data``; None while that is nothing."""
+        if self._n_seen != len(data):
+            self._log_cost = self._updated(data)
+            self._n_seen = len(data)
+        return self._log_cost
+
+    def _updated(self, data: Observations) -> LogCost | None:
+        known = np.isfinite(data.costs) & (data.costs > 0.0)
+        rows = np.flatnonzero(known)[-_NEWEST:]
+        if len(rows) < _LEAST_POINTS:
+            return None
+        log_seconds = np.log(data.costs[rows])
+        scale = float(log_seconds.std())
+        if scale < _JITTER:
+            return None
+        targets = (log_seconds - log_seconds.mean()) / scale
+        noise = np.full(len(rows), (_JITTER / scale) ** 2)
+        try:
+            process = self._process(data.encoded[rows], targets, noise, known.sum())
+        except LinAlgError:
+            return None
+        return LogCost(process, scale)
+
+    def _process(self, X, targets, noise, n: int) -> GaussianProcess:
+        """Fitted now and then, conditioned on the data in between."""
+        h = self._hyperparameters
+        if h is not None and n < _GROWTH * self._n_fitted:
+            columns = Columns.of(X, self.is_categorical)
+            return GaussianProcess.of(X, targets, noise, columns, h)
+        process = fit_gaussian_process(
+            X,
+            targets,
+            self.is_categorical,
+            noise=noise,
+            warp=False,
+            start=h,
+            second_start=False,
+        )
+        self._hyperparameters, self._n_fitted = process.hyperparameters, n
+        return process
+
+
+Scoring = Callable[[np.ndarray], np.ndarray]  # (m, d) encoded points -> (m,) values
+
+
+def per_cost(log_value: Scoring, log_cost: Scoring, used: float) -> Scoring:
+    """A logarithmic acquisition, less what remains of the weight of the costs."""
+    alpha = 1.0 - min(max(used, 0.0), 1.0)
+    if alpha == 0.0:
+        return log_value
+    return lambda X: log_value(X) - alpha * log_cost(X)

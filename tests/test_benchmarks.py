@@ -1,0 +1,237 @@
+"""The arithmetic of examples/benchmarks, and that its methods search what they should.
+
+The peers are not needed here. What a benchmark prints is believed by people, so its
+sums deserve a second opinion like any other.
+"""
+
+import importlib
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "examples" / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def bench():
+    """Return a function that imports one of the modules of the benchmarks."""
+    sys.path.insert(0, str(FOLDER))
+    yield importlib.import_module
+    sys.path.remove(str(FOLDER))
+
+
+def record(scores, *, method="random", seed=0, **more):
+    n_iter = len(scores)
+    return {
+        "problem": "kNN/iris/nll",
+        "method": method,
+        "seed": seed,
+        "n_iter": n_iter,
+        "scores": scores,
+        "error": None,
+        "suggest_ms": 1.0,
+        **more,
+    }
+
+
+# ---------------------------------------------------------------------------- regret
+
+
+def test_the_scale_is_the_best_of_all_and_the_median_of_random(bench):
+    _regret = bench("_regret")
+    records = [record([-3.0, -1.0, -2.0, None]), record([-0.5, -9.0], method="ours")]
+    assert _regret.scale(records) == (0.5, 2.0)
+
+
+def test_regret_is_of_the_best_so_far_and_one_before_the_first_success(bench):
+    curve = bench("_regret").regret_curve(
+        record([None, -2.0, -3.0, -1.0]), n_iter=5, best=1.0, clip=3.0
+    )
+    assert curve.tolist() == [1.0, 0.5, 0.5, 0.0, 0.0]
+
+
+def test_a_noisy_problem_is_judged_by_what_the_chosen_setting_is_worth(bench):
+    noisy = record([-2.0, -0.1, -0.2], judged=[-2.0, -3.0, -3.0])
+    curve = bench("_regret").regret_curve(noisy, n_iter=4, best=1.0, clip=3.0)
+    assert curve.tolist() == [0.5, 1.0, 1.0, 1.0]
+
+
+def test_first_below_counts_from_one_and_says_when_never(bench):
+    curves = np.array([[0.9, 0.5, 0.1], [0.9, 0.8, 0.7]])
+    assert bench("_regret").first_below(curves, 0.5).tolist() == [2.0, np.inf]
+
+
+def test_a_draw_of_the_bootstrap_is_a_mean_of_drawn_seeds_of_drawn_problems(bench):
+    _regret = bench("_regret")
+    # problems with 2 and 3 seeds; drawn: the first twice, then each once
+    problems = np.array([[0, 0], [1, 0]])
+    weights = _regret._weights(problems, np.array([2, 3]), np.random.default_rng(0))
+    assert weights.shape == (2, 5)
+    assert weights.sum(axis=1) == pytest.approx([1, 1])
+    assert weights[0, 2:].sum() == 0
+    assert weights[1, :2].sum() == pytest.approx(0.5)
+    assert set(np.round(weights[1, 2:] * 6)) <= {0.0, 1.0, 2.0, 3.0}
+
+
+def test_the_bootstrap_has_the_standard_error_of_nested_sampling(bench):
+    _regret = bench("_regret")
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(40, 1)) + 0.5 * rng.normal(size=(40, 5))
+    curves = _regret.Curves([row[:, None] for row in values])
+    problems = rng.integers(40, size=(4000, 40))
+    drawn = curves.draws(problems, rng)[:, 0]
+    within = np.var(values, axis=1).mean() / 5
+    expected = np.sqrt((np.var(values.mean(axis=1)) + within) / 40)
+    assert drawn.mean() == pytest.approx(values.mean(), abs=4 * expected / 60)
+    assert drawn.std() == pytest.approx(expected, rel=0.05)
+
+
+def test_the_lead_is_paired_by_problem(bench):
+    _regret = bench("_regret")
+    difficulty = np.linspace(0.1, 0.9, 20)
+    own = _regret.Curves([np.full((3, 4), d - 0.05) for d in difficulty])
+    peer = _regret.Curves([np.full((2, 4), d) for d in difficulty])
+    comparison = _regret.Comparison({"ours": own, "peer": peer})
+    assert comparison.lead("ours", "peer", 4) == pytest.approx((5, 5, 5))
+    low, high = comparison.interval("peer", 4)
+    assert high - low > 0.1  # the problems differ, the lead does not
+
+
+def test_evaluations_to_match_are_read_off_the_mean_curves(bench):
+    _regret = bench("_regret")
+    own = _regret.Curves([np.array([[0.8, 0.4, 0.2, 0.1]])] * 3)
+    peer = _regret.Curves([np.array([[0.9, 0.8, 0.6, 0.4]])] * 3)
+    comparison = _regret.Comparison({"ours": own, "peer": peer})
+    assert comparison.match("ours", "peer", 4) == (2.0, 2.0, 2.0)
+    assert comparison.match("peer", "ours", 4) == (np.inf, np.inf, np.inf)
+    assert comparison.median_match("ours", "peer", 4) == 2.0
+
+
+def test_ranks_of_equals_are_shared(bench):
+    _regret = bench("_regret")
+    regrets = {"a": [0.1, 0.2], "b": [0.1, 0.3], "c": [0.5, 0.1]}
+    curves = {
+        m: _regret.Curves([np.array([[r]]) for r in values])
+        for m, values in regrets.items()
+    }
+    ranks = _regret.Comparison(curves).ranks(1)
+    assert {m: r.tolist() for m, r in ranks.items()} == {
+        "a": [1.5, 2.0],
+        "b": [1.5, 3.0],
+        "c": [3.0, 1.0],
+    }
+
+
+def test_welch_agrees_with_scipy(bench):
+    from scipy.stats import ttest_ind
+
+    a, b = np.array([3.0, 4.0, 6.0]), np.array([1.0, 1.5, 1.2, 2.0])
+    interval = ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
+    expected = (a.mean() - b.mean(), interval.low, interval.high)
+    assert bench("_regret").welch(a, b) == pytest.approx(expected)
+    assert bench("_regret").welch(a[:1] * 0 + 2, b)[0] == pytest.approx(2 - b.mean())
+
+
+# ------------------------------------------------------------------------------ runs
+
+
+def test_a_longer_run_of_a_sequential_method_serves_a_shorter_request(bench):
+    _runs = bench("_runs")
+    long = record([-1.0] * 50)
+    own = record([-1.0] * 50, method="ours")
+    runs = _runs.Runs([long, own])
+    assert runs.find("kNN/iris/nll", "random", 0, 25) is long
+    assert runs.find("kNN/iris/nll", "random", 0, 60) is None
+    assert runs.find("kNN/iris/nll", "ours", 0, 25) is None
+    assert runs.find("kNN/iris/nll", "ours", 0, 50) is own
+
+
+def test_half_a_line_at_the_end_of_the_file_is_not_read(bench, tmp_path):
+    import json
+
+    path = tmp_path / "runs.jsonl"
+    line = json.dumps(record([-1.0]))
+    path.write_text(line + "\n" + line[:20])
+    assert len(bench("_runs").read([path]).on("kNN/iris/nll")) == 1
+
+
+# -------------------------------------------------------------------------- problems
+
+
+def test_the_halves_split_the_quick_problems_by_model_and_data(bench):
+    _problems = bench("_problems")
+    assert len(_problems.ALL) == 90
+    assert len(_problems.QUICK) == 56
+    assert len(_problems.TUNE) == len(_problems.HELD_OUT) == 28
+    pairs = [
+        {name.rpartition("/")[0] for name in half}
+        for half in (_problems.TUNE, _problems.HELD_OUT)
+    ]
+    assert not pairs[0] & pairs[1]
+
+
+def test_every_problem_gets_settings_that_its_estimator_takes(bench):
+    _problems = bench("_problems")
+    rng = np.random.default_rng(0)
+    for name in [*_problems.ALL, *_problems.EXTRA]:
+        problem = _problems.Problem(name)
+        for branch in problem.branches:
+            params = branch.sample(rng)
+            assert set(params) == {*branch.fixed, *branch.space}
+            problem.estimator.set_params(**params)
+
+
+# --------------------------------------------------------------------------- methods
+
+NAMES = ("DT/wine/acc", "lasso/diabetes/mse", "noisy-DT/diabetes/mse", "pipe/wine/acc")
+
+
+@pytest.mark.parametrize("spec", ["random", "ours", "ours-per-family", "gp:n_points=3"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_scores_each_setting_that_it_tries(bench, monkeypatch, spec, name):
+    monkeypatch.setattr(bench("_problems"), "N_REPEATS", 2)
+    result = bench("_runs").run(name, spec, 0, 7)
+    assert result["error"] is None
+    assert len(result["scores"]) == 7
+    assert ("judged" in result) == name.startswith("noisy")
+
+
+def test_a_method_that_breaks_says_how(bench):
+    result = bench("_runs").run("DT/wine/acc", "ours:optimizer=magic", 0, 3)
+    assert "magic" in result["error"]
+
+
+def test_constants_are_changed_for_a_while(bench):
+    from skhpo.optimizers._gp import _maximiser, _model, _optimizer
+
+    _methods = bench("_methods")
+    full, warp = _maximiser.FULL, _model.WARP_FROM
+    with _methods.patched({"WARP_FROM": 77, "FULL.n_cloud": 5}):
+        assert _model.WARP_FROM == 77
+        assert _maximiser.FULL.n_cloud == _optimizer.FULL.n_cloud == 5
+        assert _maximiser.FULL.n_children == full.n_children
+    assert _model.WARP_FROM == warp
+    assert _maximiser.FULL is _optimizer.FULL is full
+
+
+def test_a_constant_that_nobody_has_is_an_error(bench):
+    import skhpo  # noqa: F401
+
+    with pytest.raises(ValueError, match="NO_SUCH"):
+        with bench("_methods").patched({"NO_SUCH": 1}):
+            pass
+
+
+def test_options_keep_commas_in_brackets_together(bench):
+    _, options = bench("_methods").parse("ours:n_points=1,X=(1, 2),acquisition=ei")
+    assert options == {"n_points": 1, "X": (1, 2), "acquisition": "ei"}
+
+
+def test_what_is_not_installed_is_skipped_and_leaves_no_run(bench, monkeypatch, capsys):
+    monkeypatch.setitem(bench("_methods").NEEDS, "tpe", ("no_such_module",))
+    _runs = bench("_runs")
+    wanted = [("DT/wine/acc", "tpe", 0, 3)]
+    _runs.complete(_runs.Runs(), wanted, Path("/nonexistent/runs.jsonl"), 1)
+    assert "tpe is skipped: no_such_module" in capsys.readouterr().err
