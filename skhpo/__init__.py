@@ -3,7 +3,7 @@
 from skhpo._callbacks import Progress
 from skhpo._stopping import ExpectedGainBelow, NoImprovement, TargetReached
 from skhpo._version import __version__
-from skhpo.search import BayesSearchCV
+from skhpo.search import BayesSearchCV, HyperbandSearchCV
 from skhpo.space import Categorical, Integer, Ordinal, Real
 from skhpo.surrogates import EI, PI, UCB, LogEI, Thompson
 
@@ -12,6 +12,7 @@ __all__ = [
     "Categorical",
     "EI",
     "ExpectedGainBelow",
+    "HyperbandSearchCV",
     "Integer",
     "LogEI",
     "NoImprovement",

@@ -22,7 +22,7 @@ from scipy.stats import rankdata
 from skhpo._sklearn import masked_param_columns, warn_or_raise_about_fit_failures
 from skhpo._types import FoldOutcome, Job, Result
 
-FINISHED = ("complete", "raced_out", "failed")
+FINISHED = ("complete", "promoted", "stopped", "raced_out", "failed")
 _UNKNOWN = object()
 
 
@@ -50,6 +50,8 @@ class Trial:
     twin: "Trial | None" = (
         None  # an earlier trial of the same setting, not fitted twice
     )
+    parent: "Trial | None" = None  # the trial whose models are continued
+    namesake: int = 0  # the first candidate of this setting: it names the seeds
 
     @property
     def error(self):
@@ -76,24 +78,43 @@ class Archive:
         What a failed fold shows in the table.
     race : Race or None
         Decides which trials are spared their remaining folds.
+    continues : bool
+        Whether a trial with a parent goes on from its models: what it costs then is
+        the difference.
     """
 
-    def __init__(self, n_splits, choose_metric, error_score=nan, race=None):
+    def __init__(
+        self, n_splits, choose_metric, error_score=nan, race=None, continues=True
+    ):
         self.n_splits = n_splits
         self.objective = _UNKNOWN  # name of the metric that steers; None = the only one
         self._choose_metric = choose_metric
         self.error_score = error_score
         self.race = race
+        self.continues = continues
         self.trials = []
-        self.incumbent = None  # best complete trial so far
+        self._n_candidates = 0
+        self.incumbent = None  # the best of the complete trials that got furthest
         self.closed = []  # finished trials, in the order of commits
 
     def open(self, job, params, twin=None):
         """Record that a job was asked for; return its trial."""
+        candidate = job.candidate
+        if candidate is None:
+            candidate = self._n_candidates
+            self._n_candidates += 1
+        parent = None if job.parent is None else self.trials[job.parent]
         number = len(self.trials)
-        candidate = number if job.candidate is None else job.candidate
-        self.trials.append(Trial(number, job, candidate, params, twin=twin))
-        return self.trials[-1]
+        trial = Trial(number, job, candidate, params, twin=twin, parent=parent)
+        self.trials.append(trial)
+        return trial
+
+    def new_units(self, trial):
+        """Return the units of training that a trial takes; 1 for a plain fit."""
+        resource = trial.job.resource or 1
+        if trial.parent is None or not self.continues:
+            return resource
+        return resource - trial.parent.job.resource
 
     def add(self, outcome):
         """Record the outcome of a fold; return its trial."""
@@ -155,7 +176,7 @@ class Archive:
     def _complete(self, trial, scores):
         trial.status = "complete"
         trial.score = trial.estimate = float(np.mean(scores))
-        is_best = self.incumbent is None or trial.score > self.incumbent.score
+        is_best = self.incumbent is None or _height(trial) > _height(self.incumbent)
         if is_best:
             self.incumbent = trial
         if self.race is not None:
@@ -167,6 +188,11 @@ class Archive:
             trial.rival = self.incumbent
             trial.noise = self.race.noise(len(scores))
         trial.estimate = _estimate(trial, self.steering_score)
+
+    def settle(self, status_of):
+        """Write down what became of the closed trials, at the end of the search."""
+        for trial in self.closed:
+            trial.status = status_of(trial)
 
     def drop(self, trial):
         """Mark a trial that will not be evaluated to its end."""
@@ -187,12 +213,25 @@ class Archive:
         """The trials that make up the table, in ask order."""
         return [t for t in self.trials if t.status in FINISHED]
 
+    @property
+    def comparable(self):
+        """The committed trials that were trained as far as any complete one.
+
+        Scores at different resources are not compared with each other.
+        """
+        if self.incumbent is None:
+            return self.closed
+        top = self.incumbent.job.resource
+        return [t for t in self.closed if t.job.resource == top]
+
     def rows_to_choose_from(self):
         """Return the rows of the table among which the best one is chosen.
 
-        The complete ones. Without any, those that could at least be fitted; or all.
+        The complete ones at the highest resource. Without any, those that could at
+        least be fitted; or all.
         """
-        complete = [t.status == "complete" for t in self.finished]
+        top = None if self.incumbent is None else self.incumbent.job.resource
+        complete = [isfinite(t.score) and t.job.resource == top for t in self.finished]
         fitted = [all(o.stage != "fit" for o in t.outcomes) for t in self.finished]
         chosen = next(filter(any, (complete, fitted)), [True] * len(complete))
         return np.flatnonzero(chosen)
@@ -226,6 +265,11 @@ class Archive:
         if self.objective is _UNKNOWN:
             self.objective = self._choose_metric(scores)
         return scores if self.objective is None else scores[self.objective]
+
+
+def _height(trial):
+    """How far a trial was trained, then how well it did."""
+    return trial.job.resource or 0, trial.score
 
 
 def _estimate(trial, score_of):
@@ -265,7 +309,7 @@ def build_cv_results(archive, return_train_score=False, labels=()):
         test = _scores(archive, trials, "test_scores", metric)
         _add_scores(results, f"test_{metric}", test)
         guesses = _guesses(trials, results[f"mean_test_{metric}"], metric)
-        results[f"rank_test_{metric}"] = _ranks(guesses, status)
+        results[f"rank_test_{metric}"] = _ranks(guesses, trials)
         if archive.race is not None:
             results[f"mean_test_{metric}_partial"] = guesses
         if return_train_score:
@@ -358,16 +402,20 @@ def _guesses(trials, means, metric):
     return guesses
 
 
-def _ranks(guesses, status):
+def _ranks(guesses, trials):
     """Rank 1 = best, ties share the smaller rank.
 
-    The complete ones come first, then those raced out; what failed comes last, tied.
+    The highest resource comes first, and there the complete ones before those raced
+    out; what failed comes last, tied.
     """
     is_known = np.isfinite(guesses)
+    tiers = np.array(
+        [(-(t.job.resource or 0), t.status == "raced_out") for t in trials]
+    ).reshape(-1, 2)
     ranks = np.full(len(guesses), is_known.sum() + 1, dtype=np.int32)
     n_before = 0
-    for group in ("complete", "raced_out"):
-        rows = is_known & (status == group)
+    for tier in np.unique(tiers, axis=0):
+        rows = is_known & (tiers == tier).all(axis=1)
         ranks[rows] = n_before + rankdata(-guesses[rows], method="min")
         n_before += rows.sum()
     return ranks

@@ -46,6 +46,8 @@ class SearchLoop:
     deadline : float or None
         ``time.monotonic()`` after which no more results are waited for. The first
         candidate is always awaited.
+    resource_param : str or None
+        Parameter that holds the number of units of a job; None = there is none.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class SearchLoop:
         asynchronous=False,
         listeners=(),
         deadline=None,
+        resource_param=None,
     ):
         self._space = space
         self._optimizer = optimizer
@@ -70,9 +73,12 @@ class SearchLoop:
         self._asynchronous = asynchronous
         self._listeners = listeners
         self._deadline = deadline
+        self._resource_param = resource_param
         self._clock = VirtualClock()
         self._running = {}  # trial id -> trial, in ask order
-        self._known = {}  # key of a setting -> the trial that evaluates it
+        self._known = {}  # (key of a setting, resource) -> the trial that evaluates it
+        self._first = {}  # key of a setting -> the candidate that had it first
+        self._is_short = False  # the last ask brought fewer than were asked for
         self._n_repeats = 0  # known settings proposed in a row
         self._blas = ThreadpoolController()
 
@@ -83,9 +89,12 @@ class SearchLoop:
         except BaseException:
             self._close_evaluated()  # nothing finished is lost
             raise
-        if reason == MAX_TIME:
-            self._close_evaluated()
-        self._drop_running()
+        else:
+            if reason == MAX_TIME:
+                self._close_evaluated()
+            self._drop_running()
+        finally:
+            self._archive.settle(self._scheduler.status_of)
         return reason
 
     def _run(self):
@@ -106,11 +115,12 @@ class SearchLoop:
 
     def _start_jobs(self):
         n = self._n_wanted()
-        while n > 0 and self._n_repeats < MAX_REPEATS:
+        while n > 0:
+            self._is_short = False
             jobs = self._scheduler.next_jobs(n, self._propose)
             for job in jobs:
                 self._start(job)
-            n = self._n_wanted() if self._asynchronous and jobs else 0
+            n = self._n_wanted() if jobs and not self._is_short else 0
 
     def _n_wanted(self):
         if self._asynchronous:
@@ -118,26 +128,34 @@ class SearchLoop:
         return self._n_points - len(self._running)
 
     def _start(self, job):
-        proposal = job.proposal
-        params = proposal.params
-        if params is None:
-            params = self._space.to_params(proposal.point)
-        params = dict(sorted(params.items()))  # as scikit-learn's searches have them
-        key = self._space.key(proposal.point) if job.candidate is None else None
-        trial = self._archive.open(job, params, twin=self._known.get(key))
+        key = self._space.key(job.proposal.point)
+        twin = self._known.get((key, job.resource))
+        trial = self._archive.open(job, self._params_of(job), twin)
+        trial.namesake = self._first.setdefault(key, trial.candidate)
         self._running[trial.id] = trial
-        self._clock.start(trial.id, job.resource or 1)
+        self._clock.start(trial.id, self._archive.new_units(trial))
         if trial.twin is None:
             self._n_repeats = 0
-            if key is not None:
-                self._known[key] = trial
+            self._known[key, job.resource] = trial
             self._evaluator.submit(trial)
-        else:  # nothing is fitted twice
+        elif job.parent is None:  # nothing is fitted twice
             self._n_repeats += 1
 
+    def _params_of(self, job):
+        params = job.proposal.params
+        if params is None:
+            params = self._space.to_params(job.proposal.point)
+        if self._resource_param is not None:
+            params = {**params, self._resource_param: job.resource}
+        return dict(sorted(params.items()))  # as scikit-learn's searches have them
+
     def _propose(self, n, **context):
+        if self._n_repeats >= MAX_REPEATS:
+            return []
         pending = [t.job.proposal for t in self._running.values()]
-        return self._optimizer.ask(n, pending=pending, **context)
+        proposals = self._optimizer.ask(n, pending=pending, **context)
+        self._is_short = len(proposals) < n
+        return proposals
 
     # ---- wait
 
@@ -180,8 +198,15 @@ class SearchLoop:
             self._evaluator.cancel(trial)
         self._optimizer.tell([self._archive.result(trial)])
         self._scheduler.observe(trial)
+        self._keep_models()
         reasons = [listener(trial) for listener in self._listeners]
         return next((reason for reason in reasons if reason), None)
+
+    def _keep_models(self):
+        """Let go of the models from which nothing can go on any more."""
+        kept = self._scheduler.may_continue() | self._running.keys()
+        trials = map(self._archive.trials.__getitem__, kept)
+        self._evaluator.keep_models({(t.twin or t).id for t in trials})
 
     def _one_blas_thread(self):
         return self._blas.limit(limits=1, user_api="blas")

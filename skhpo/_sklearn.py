@@ -177,15 +177,15 @@ class FoldContexts:
             self._level.call_on_fit_task_end(estimator=self._search)
 
     def refit(self, estimator, fit):
-        """Call ``fit()``, which fits the best estimator, as the task of that name."""
+        """Return ``fit()``, which fits the best estimator, as the task of that name."""
         if not self.active:
-            fit()
-            return
+            return fit()
         context = self._root.subcontext(task_name="refit-with-best-params")
         with context.propagate_callback_context(estimator):
             context.call_on_fit_task_begin(estimator=self._search, **self._data)
-            fit()
+            fitted = fit()
         context.call_on_fit_task_end(estimator=self._search, **self._data)
+        return fitted
 
     def end(self):
         """Report the end of the whole fit."""

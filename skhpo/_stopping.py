@@ -1,7 +1,8 @@
 """When to stop: rules over the archive, which combine with ``|`` and ``&``.
 
 A rule is asked after each commit. It returns the reason to stop, or None. Since it sees
-committed results only, the search ends at the same candidate for any ``n_jobs``.
+committed results only, the search ends at the same candidate for any ``n_jobs``. Where
+candidates are trained in rungs, only those at the highest resource so far count.
 
 Notation of :class:`ExpectedGainBelow`, after Makarova et al. (2022)
 
@@ -129,7 +130,7 @@ class NoImprovement(StoppingRule):
 
     def __call__(self, archive, space):
         """Return the reason to stop, or None."""
-        scores = [trial.score for trial in archive.closed]
+        scores = [trial.score for trial in archive.comparable]
         if len(scores) <= self.n:
             return None
         before, after = _best(scores[: -self.n]), _best(scores)
@@ -183,7 +184,7 @@ class ExpectedGainBelow(StoppingRule):
 
     def __call__(self, archive, space):
         """Return the reason to stop, or None."""
-        n = len(archive.closed)
+        n = len(archive.comparable)
         is_asked = n >= self.min_candidates and n % self.every == 0
         if not is_asked or archive.incumbent is None:
             return None
@@ -199,14 +200,15 @@ class ExpectedGainBelow(StoppingRule):
 
 def expected_gain(archive, space, n_drawn=1000):
     """Return the bound r of the simple regret, in score units; inf while unknown."""
-    scores = np.array([trial.estimate for trial in archive.closed])
-    is_complete = np.isfinite([trial.score for trial in archive.closed])
-    points = np.array([trial.job.proposal.point for trial in archive.closed])
+    trials = archive.comparable
+    scores = np.array([trial.estimate for trial in trials])
+    is_complete = np.isfinite([trial.score for trial in trials])
+    points = np.array([trial.job.proposal.point for trial in trials])
     transform = fit_score_transform(scores)
     if transform is None:
         return np.inf
     targets = transform(scores)
-    noise = np.array([trial.noise for trial in archive.closed])
+    noise = np.array([trial.noise for trial in trials])
     process = fit_gaussian_process(
         space.encode(points),
         targets,

@@ -87,6 +87,8 @@ class FoldOutcome:
     error: str | None = None  # traceback text
     stage: str | None = None  # where it failed: "fit" or "score"
     task_time: float = 0.0  # seconds in the worker, all told
+    units: int = 0  # of the resource that were trained here; 0 = a plain fit
+    state: bytes | None = None  # the model, where it may be continued
 
 
 @runtime_checkable
@@ -117,13 +119,20 @@ Propose = Callable[..., list[Proposal]]
 
 
 class Scheduler(Protocol):
-    """Knows order: which job comes next. Pull, never push: it never pauses a fit."""
+    """Knows order: which job comes next. Pull, never push: it never pauses a fit.
+
+    ``next_jobs`` is asked again until it returns an empty list, and calls ``propose``
+    at most once each time. ``status_of`` says at the end of the search what became of a
+    trial that was committed.
+    """
 
     def next_jobs(self, n: int, propose: Propose) -> list[Job]: ...
 
     def observe(self, trial: Any) -> None: ...
 
     def may_continue(self) -> set[int]: ...
+
+    def status_of(self, trial: Any) -> str: ...
 
 
 class Evaluator(Protocol):
@@ -142,3 +151,5 @@ class Evaluator(Protocol):
     def collect(self) -> list[FoldOutcome]: ...
 
     def cancel(self, trial: Any) -> None: ...
+
+    def keep_models(self, trials: set[int]) -> None: ...

@@ -38,6 +38,9 @@ class SimulatedEvaluator:
         self.waiting += [(trial, fold) for fold in range(self.n_splits)]
         self._feed()
 
+    def keep_models(self, trials):
+        """There are none."""
+
     def cancel(self, trial):
         self.waiting = [item for item in self.waiting if item[0] is not trial]
 

@@ -4,16 +4,35 @@ from skhpo.evaluation._best_scores import best_possible_score
 from skhpo.evaluation._dispatch import open_dispatcher
 from skhpo.evaluation._evaluator import FoldEvaluator, RacingEvaluator
 from skhpo.evaluation._racing import Race, check_racing, make_race
+from skhpo.evaluation._resources import (
+    Resource,
+    choose_resource,
+    resource_bounds,
+    resource_info,
+)
+from skhpo.evaluation._rows import nest_rows
+from skhpo.evaluation._states import open_store
+from skhpo.evaluation._stepper import classes_of
 from skhpo.evaluation._task import Payload, fit_metadata
+from skhpo.evaluation._training import Stage, Training
 
 __all__ = [
     "FoldEvaluator",
     "Payload",
     "Race",
     "RacingEvaluator",
+    "Resource",
+    "Stage",
+    "Training",
     "best_possible_score",
     "check_racing",
+    "choose_resource",
+    "classes_of",
     "fit_metadata",
     "make_race",
+    "nest_rows",
     "open_dispatcher",
+    "open_store",
+    "resource_bounds",
+    "resource_info",
 ]

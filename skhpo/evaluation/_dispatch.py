@@ -75,6 +75,7 @@ class _Dispatcher:
     can_kill = False
     is_asynchronous = True
     shares_memory = True
+    shares_disk = True
 
     def __init__(self, parallel, payload):
         self._parallel = parallel
@@ -193,6 +194,7 @@ class Waves(_Dispatcher):
 
     is_asynchronous = False
     shares_memory = False
+    shares_disk = False  # the workers may be on other machines
     limit = None
 
     def __init__(self, parallel, payload):

@@ -6,9 +6,11 @@ None of this has any influence on results, which are put in order by the loop.
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
+
+from skhpo.evaluation._training import Stage
 
 #: A task shorter than this (s) is not worth its dispatch: folds of a trial are lumped
 #: together until it is reached.
@@ -29,12 +31,15 @@ class FoldEvaluator:
         tasks than workers come of it.
     contexts : FoldContexts
         scikit-learn's callbacks, told of the begin and the end of each fold.
+    store : StateStore or None
+        Keeps the models that may be continued, by (trial id, fold); None = plain fits.
     """
 
-    def __init__(self, dispatcher, n_splits, n_points, contexts):
+    def __init__(self, dispatcher, n_splits, n_points, contexts, store=None):
         self._dispatcher = dispatcher
         self._n_splits = n_splits
         self._contexts = contexts
+        self._store = store
         self._waiting = deque()  # (trial, fold)
         self._open = {}  # (trial id, fold) -> scikit-learn's callback context
         self._n_out = 0  # tasks with the backend
@@ -76,12 +81,20 @@ class FoldEvaluator:
         self._n_out -= 1
         for outcome in outcomes:
             self._note(outcome)
+        if self._store is not None:
+            outcomes = [self._without_state(outcome) for outcome in outcomes]
         self._feed()
         return outcomes
 
     def cancel(self, trial):
         """Drop the folds of a trial that are still waiting."""
         self._waiting = deque(item for item in self._waiting if item[0] is not trial)
+
+    def keep_models(self, trials):
+        """Forget the models of all trials but these."""
+        if self._store is not None:
+            folds = range(self._n_splits)
+            self._store.keep_only((trial, fold) for trial in trials for fold in folds)
 
     def _feed(self):
         limit = self._dispatcher.limit
@@ -90,8 +103,26 @@ class FoldEvaluator:
 
     def _send(self, trial, folds):
         contexts = self._begin(trial, folds)
-        self._dispatcher.submit((trial.id, trial.params, folds, contexts))
+        call = (trial.id, trial.params, folds, contexts)
+        if self._store is not None:
+            call = (*call, self._stage(trial, folds))
+        self._dispatcher.submit(call)
         self._n_out += 1
+
+    def _stage(self, trial, folds):
+        """Return how far a trial is trained, with the models that it goes on from."""
+        states = {}
+        if trial.parent is not None:
+            source = (trial.parent.twin or trial.parent).id
+            shares_disk = self._dispatcher.shares_disk
+            get = self._store.get if shares_disk else self._store.get_bytes
+            states = {fold: get((source, fold)) for fold in folds}
+        return Stage(trial.job.resource, trial.namesake, states)
+
+    def _without_state(self, outcome):
+        """Put the model of an outcome into the store."""
+        self._store.put((outcome.trial, outcome.fold), outcome.state)
+        return replace(outcome, state=None)
 
     def _next_lump(self):
         trial, fold = self._waiting.popleft()

@@ -524,7 +524,7 @@ def resource_bounds(
     elif chosen.is_rows:
         least = _least_rows(most, factor, rows, n_classes)
     else:
-        least = -(-most // factor**3)
+        least = max(1, most // factor**3)  # from the top down, as the rungs are made
     if least > most:
         raise ValueError(
             f"min_resource={min_resource!r} is more than max_resource={max_resource!r} "
@@ -569,7 +569,7 @@ def _positive_int(name, value):
 
 def _least_rows(most, factor, rows, n_classes):
     """Return the rows of the smallest rung: enough for a score that means something."""
-    good = max(GOOD_ROWS, GOOD_ROWS_PER_CLASS * n_classes, -(-most // factor**3))
+    good = max(GOOD_ROWS, GOOD_ROWS_PER_CLASS * n_classes, most // factor**3)
     least = max(min(good, most // factor), rows.fewest)  # two rungs, where possible
     if least >= max(LEAST_ROWS, LEAST_ROWS_PER_CLASS * n_classes):
         return min(least, most)

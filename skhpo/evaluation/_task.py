@@ -24,6 +24,7 @@ from skhpo._sklearn import (
     warning_filters,
 )
 from skhpo._types import FoldOutcome
+from skhpo.evaluation._training import Training
 
 #: What a fit may raise without ending the search. ``SystemExit`` is a failed candidate
 #: too; ``KeyboardInterrupt`` passes.
@@ -51,6 +52,7 @@ class Payload:
     n_candidates: int | None = None
     sklearn_config: dict = field(default_factory=dict)
     warning_filters: list = field(default_factory=list)
+    training: Training | None = None  # None = plain fits
 
     @property
     def n_splits(self):
@@ -58,15 +60,19 @@ class Payload:
         return len(self.splits)
 
 
-def run_folds(payload, trial, params, folds, contexts=None):
-    """Evaluate one setting on some folds, in order; return their outcomes."""
+def run_folds(payload, trial, params, folds, contexts=None, stage=None):
+    """Evaluate one setting on some folds, in order; return their outcomes.
+
+    ``stage`` says how far a model is trained in steps; None = a plain fit.
+    """
     contexts = contexts or {}
     return [
-        fit_fold(payload, trial, params, fold, contexts.get(fold)) for fold in folds
+        fit_fold(payload, trial, params, fold, contexts.get(fold), stage)
+        for fold in folds
     ]
 
 
-def fit_fold(payload, trial, params, fold, context=None):
+def fit_fold(payload, trial, params, fold, context=None, stage=None):
     """Fit ``params`` on the training rows of ``fold`` and score the held-out rows."""
     start = time.perf_counter()
     _print_start(payload, trial, params, fold)
@@ -77,10 +83,18 @@ def fit_fold(payload, trial, params, fold, context=None):
     except CAUGHT:
         return _failed(payload, outcome, params, start)
     train, test = payload.splits[fold]
+    if stage is not None:
+        train = payload.training.rows_of(fold, train, stage.to)
     data_train = safe_split(estimator, payload.X, payload.y, train)
     data_test = safe_split(estimator, payload.X, payload.y, test, train)
     try:
-        _fit(payload, estimator, data_train, train, context)
+        if stage is None:
+            _fit(payload, estimator, data_train, train, context)
+        else:
+            estimator, trained = _train(
+                payload, estimator, data_train, train, context, stage, fold
+            )
+            outcome.update(trained)
     except CAUGHT:
         return _failed(payload, outcome, params, start)
     outcome["fit_time"] = time.perf_counter() - start
@@ -107,6 +121,21 @@ def _fit(payload, estimator, data, rows, context):
     args = (X,) if y is None else (X, y)
     with _fit_callbacks(context, estimator, X, y, fit_params):
         estimator.fit(*args, **fit_params)
+
+
+def _train(payload, estimator, data, rows, context, stage, fold):
+    """Train on from where the trial's parent stopped.
+
+    Returns the estimator, another one where a model was continued, and what is to be
+    reported beside its scores.
+    """
+    (X, y), training = data, payload.training
+    fit_params = check_method_params(payload.X, params=payload.fit_params, indices=rows)
+    model = training.model(stage, fold, estimator)
+    with _fit_callbacks(context, model.estimator, X, y, fit_params):
+        model, units = training.advance(model, X, y, stage, fold, fit_params)
+    state = training.state(model, stage)
+    return model.estimator, dict(units=units, state=state)
 
 
 def _fit_callbacks(context, estimator, X, y, fit_params):

@@ -93,12 +93,12 @@ class AsynchronousHalving(ContinuingScheduler):
 
     def _job_at(self, number: int, trial: Any) -> Job:
         self._rungs[number].n_in_flight += 1
-        labels = {"iter": 0, "bracket": 0, "rung": number}
+        labels = {"sweep": 0, "bracket": 0, "rung": number}
         return self._continue(trial, self.bracket.resources[number], **labels)
 
     def _new_candidates(self, n: int, propose: Propose) -> list[Job]:
         n, resource = min(n, self._n_left), self.bracket.resources[0]
-        jobs = self._new(n, propose, resource, iter=0, bracket=0, rung=0)
+        jobs = self._new(n, propose, resource, sweep=0, bracket=0, rung=0)
         self._n_left -= len(jobs)
         self._rungs[0].n_in_flight += len(jobs)
         return jobs

@@ -220,12 +220,12 @@ def plan(
     Returns
     -------
     rows : list of dict
-        ``iter`` (the sweep), ``bracket``, ``rung``, ``n_candidates``, ``n_resources``,
+        ``sweep``, ``bracket``, ``rung``, ``n_candidates``, ``n_resources``,
         ``units_continued`` and ``units_refit`` (units trained at this rung, all folds
         together), ``share`` (of the cost of the whole search).
     """
     rows = [
-        {"iter": i, "bracket": b, **row}
+        {"sweep": i, "bracket": b, **row}
         for i in range(n_iterations)
         for b, bracket in enumerate(brackets)
         for row in _rungs(bracket, n_splits)

@@ -25,6 +25,10 @@ class Fifo:
     def observe(self, trial):
         """Learn that a trial was committed: nothing depends on it here."""
 
+    def status_of(self, trial):
+        """Return what became of a trial: its own status."""
+        return trial.status
+
     def may_continue(self):
         """Return the trials whose models must be kept: none."""
         return set()

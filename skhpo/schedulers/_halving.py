@@ -39,7 +39,7 @@ class SuccessiveHalving(ContinuingScheduler):
 
     Notes
     -----
-    Labels of the jobs: ``iter`` (which sweep), ``bracket`` (0 = the most exploring),
+    Labels of the jobs: ``sweep`` (which one), ``bracket`` (0 = the most exploring),
     ``rung`` (0 = the first of the bracket). Only complete trials are promoted, so rungs
     shrink where many fail. A space that ends before a first rung is full counts as a
     rung of that size.
@@ -70,7 +70,7 @@ class SuccessiveHalving(ContinuingScheduler):
     def observe(self, trial: Any) -> None:
         """Learn that a trial was committed; close its rung if it was the last."""
         self._landed(trial)
-        run = self._runs[trial.job.labels["iter"], trial.job.labels["bracket"]]
+        run = self._runs[trial.job.labels["sweep"], trial.job.labels["bracket"]]
         run.observe(trial)
         self._forget_finished()
 
@@ -82,7 +82,7 @@ class SuccessiveHalving(ContinuingScheduler):
     def _promotions(self, n: int) -> list[Job]:
         jobs: list[Job] = []
         for (iteration, number), run in self._runs.items():
-            labels = {"iter": iteration, "bracket": number, "rung": run.rung}
+            labels = {"sweep": iteration, "bracket": number, "rung": run.rung}
             while run.promoted and len(jobs) < n:
                 trial = run.promoted.popleft()
                 jobs.append(self._continue(trial, run.resource, **labels))
@@ -93,7 +93,7 @@ class SuccessiveHalving(ContinuingScheduler):
         for (iteration, number), run in self._runs.items():
             if run.n_places and n > 0:
                 n = min(n, run.n_places)
-                labels = {"iter": iteration, "bracket": number, "rung": 0}
+                labels = {"sweep": iteration, "bracket": number, "rung": 0}
                 jobs = self._new(n, propose, run.resource, **labels)
                 run.start(len(jobs))
                 return jobs

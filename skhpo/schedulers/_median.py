@@ -97,12 +97,12 @@ class MedianStopping(ContinuingScheduler):
         while self._goes_on and len(jobs) < n:
             trial = self._goes_on.popleft()
             step = trial.job.labels["rung"] + 1
-            labels = {"iter": 0, "bracket": 0, "rung": step}
+            labels = {"sweep": 0, "bracket": 0, "rung": step}
             jobs.append(self._continue(trial, self.resources[step], **labels))
         return jobs
 
     def _new_candidates(self, n: int, propose: Propose) -> list[Job]:
         n, resource = min(n, self._n_left), self.resources[0]
-        jobs = self._new(n, propose, resource, iter=0, bracket=0, rung=0)
+        jobs = self._new(n, propose, resource, sweep=0, bracket=0, rung=0)
         self._n_left -= len(jobs)
         return jobs

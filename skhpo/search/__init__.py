@@ -1,5 +1,6 @@
 """The doors: search estimators that stand where ``GridSearchCV`` stood."""
 
 from skhpo.search._bayes import BayesSearchCV
+from skhpo.search._hyperband import HyperbandSearchCV
 
-__all__ = ["BayesSearchCV"]
+__all__ = ["BayesSearchCV", "HyperbandSearchCV"]

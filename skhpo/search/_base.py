@@ -40,11 +40,13 @@ from skhpo.evaluation import (
     Payload,
     Race,
     RacingEvaluator,
+    Training,
     best_possible_score,
     check_racing,
     fit_metadata,
     make_race,
     open_dispatcher,
+    open_store,
 )
 from skhpo.optimizers import OldStudy, WarmStart
 from skhpo.search._budget import BudgetUsed
@@ -68,6 +70,8 @@ class _Task:
     estimator: Any  # a clone, never fitted
     contexts: FoldContexts
     race: Race | None
+    training: Training | None = None  # None = plain fits
+    plan: Any = None  # what a subclass means to do
 
     @property
     def fit_params(self):
@@ -106,9 +110,6 @@ class SequentialSearchCV(BaseSearchCV):
 
     #: scikit-learn's hook for its own ``fit``, which ours replaces.
     _run_search = None
-
-    #: Labels of trials that become columns of ``cv_results_``.
-    _label_columns = ()
 
     def __init__(
         self,
@@ -228,11 +229,6 @@ class SequentialSearchCV(BaseSearchCV):
         _check_scorer_names(self.scoring)
         check_racing(self.racing)
         self._check_own_parameters()
-        if self.n_iter is None and self.max_time is None:
-            raise ValueError(
-                "n_iter=None means no limit to the number of candidates, which needs "
-                "max_time=<seconds>; got max_time=None."
-            )
         scorer, _ = self._get_scorers()
         if is_multimetric_scorer(scorer):
             self._steering_metric(scorer_dict(scorer))
@@ -261,7 +257,12 @@ class SequentialSearchCV(BaseSearchCV):
         )
 
     def _check_own_parameters(self):
-        """Check what only a subclass knows; may raise."""
+        """Check the budget, and in a subclass what only it knows; may raise."""
+        if self.n_iter is None and self.max_time is None:
+            raise ValueError(
+                "n_iter=None means no limit to the number of candidates, which needs "
+                "max_time=<seconds>; got max_time=None."
+            )
 
     def _make_space(self, streams):
         space = Space(self.search_space, constraints=self.constraints)
@@ -360,16 +361,15 @@ class SequentialSearchCV(BaseSearchCV):
 
     def _search(self, task):
         """Evaluate candidates until the search ends; publish what came of it."""
-        archive = Archive(
-            self.n_splits_, self._steering_metric, self.error_score, task.race
-        )
-        planned = self._n_planned(task.space)
+        archive = self._archive(task)
+        planned = self._n_planned(task)
         optimizer = self._optimizer(task, archive)
         with self._evaluator(task, planned, archive) as evaluator:
             loop = SearchLoop(
                 space=task.space,
                 optimizer=optimizer,
-                scheduler=self.make_scheduler(),
+                scheduler=self._scheduler(task),
+                resource_param=task.training and task.training.resource.param,
                 evaluator=evaluator,
                 archive=archive,
                 n_points=self.n_points_,
@@ -381,17 +381,33 @@ class SequentialSearchCV(BaseSearchCV):
                 reason = loop.run()
             except BaseException:
                 self.stop_reason_ = "interrupted"
-                self._publish_interrupted(archive)
+                self._publish_interrupted(task, archive)
                 raise
             finally:
                 if task.old:
                     self.warm_start_ = optimizer.summary
-            is_all = reason == SPACE_EXHAUSTED and len(archive.closed) == self.n_iter
-            self.stop_reason_ = "n_iter" if is_all else reason
+            self.stop_reason_ = self._stop_reason(task, reason, archive)
             if task.race is not None and reason != MAX_TIME:
                 evaluator.finish()
         task.contexts.end_search()
         return archive
+
+    def _scheduler(self, task):
+        return self.make_scheduler()
+
+    def _archive(self, task):
+        """Return what remembers the trials."""
+        return Archive(
+            self.n_splits_,
+            self._steering_metric,
+            self.error_score,
+            task.race,
+            continues=task.training is None or task.training.resource.continued,
+        )
+
+    def _stop_reason(self, task, reason, archive):
+        is_all = reason == SPACE_EXHAUSTED and len(archive.closed) == self.n_iter
+        return "n_iter" if is_all else reason
 
     def _optimizer(self, task, archive):
         """Return what proposes settings: the subclass's own, or old ones first."""
@@ -402,9 +418,9 @@ class SequentialSearchCV(BaseSearchCV):
             return own
         return WarmStart(task.old, then=own, space=task.space)
 
-    def _n_planned(self, space):
-        """Return how many candidates there will be at most; None = not known."""
-        numbers = [n for n in (self.n_iter, space.size) if n is not None]
+    def _n_planned(self, task):
+        """Return how many trials there will be at most; None = not known."""
+        numbers = [n for n in (self.n_iter, task.space.size) if n is not None]
         return min(numbers, default=None)
 
     @contextmanager
@@ -415,12 +431,15 @@ class SequentialSearchCV(BaseSearchCV):
         self.n_points_ = _resolve_n_points(
             self.n_points, dispatcher.n_jobs, self.n_splits_
         )
-        self._announce(n_candidates, task.race)
+        self._announce(n_candidates, task)
         max_folds = None if n_candidates is None else n_candidates * self.n_splits_
         task.contexts.begin_search(max_folds, partial(_fold_data, task))
-        make = FoldEvaluator
+        make, store = FoldEvaluator, None
         if task.race is not None:
             make = partial(RacingEvaluator, archive.is_over)
+        elif task.training is not None:
+            store = open_store(self.keep_models)
+            make = partial(FoldEvaluator, store=store)
         evaluator = make(dispatcher, self.n_splits_, self.n_points_, task.contexts)
         kill = True
         try:
@@ -428,6 +447,8 @@ class SequentialSearchCV(BaseSearchCV):
             kill = self.stop_reason_ == MAX_TIME and evaluator.n_outstanding > 0
         finally:
             dispatcher.close(kill)
+            if store is not None:
+                store.close()
 
     def _payload(self, task, n_candidates):
         return Payload(
@@ -444,13 +465,14 @@ class SequentialSearchCV(BaseSearchCV):
             n_candidates=n_candidates,
             sklearn_config=get_config(),
             warning_filters=list(warning_filters()),
+            training=task.training,
         )
 
-    def _announce(self, n_candidates, race):
+    def _announce(self, n_candidates, task):
         if self.verbose > 0:
             k, n = self.n_splits_, n_candidates
             total = "?" if n is None else n * k
-            most = "" if race is None else "at most "
+            most = "" if task.race is None else "at most "
             print(
                 f"Fitting {most}{k} folds for each of {'?' if n is None else n} "
                 f"candidates, totalling {most}{total} fits"
@@ -475,15 +497,13 @@ class SequentialSearchCV(BaseSearchCV):
 
     # ---- finish
 
-    def _publish_interrupted(self, archive):
+    def _publish_interrupted(self, task, archive):
         """Keep the table and the best of what was finished; there is no refit."""
         if not archive.finished:
             return
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is reported is the interruption
-            self.cv_results_ = build_cv_results(
-                archive, self.return_train_score, self._label_columns
-            )
+            self._publish(task, archive)
         if archive.incumbent is not None:
             self._select(archive)
 
@@ -491,12 +511,10 @@ class SequentialSearchCV(BaseSearchCV):
         try:
             report_failures(archive)
         except ValueError:  # every fit failed: the table says how
-            self._publish_interrupted(archive)
+            self._publish_interrupted(task, archive)
             raise
         self.multimetric_ = archive.is_multimetric
-        self.cv_results_ = build_cv_results(
-            archive, self.return_train_score, self._label_columns
-        )
+        self._publish(task, archive)
         if archive.incumbent is None:  # every fit went well, no score is a number
             warnings.warn(_no_score_message(archive), UserWarning, stacklevel=3)
         if is_multimetric_scorer(task.scorer):
@@ -506,7 +524,11 @@ class SequentialSearchCV(BaseSearchCV):
         if self.refit or not self.multimetric_:
             self._select(archive)
         if self.refit:
-            self._refit(task)
+            self._refit(task, archive.finished[self.best_index_])
+
+    def _publish(self, task, archive):
+        """Make the table of what was evaluated."""
+        self.cv_results_ = build_cv_results(archive, self.return_train_score)
 
     def _select(self, archive):
         """Choose the best row; only complete ones are offered to a refit function."""
@@ -522,14 +544,13 @@ class SequentialSearchCV(BaseSearchCV):
         if not callable(self.refit):
             self.best_score_ = self.cv_results_[f"mean_test_{metric}"][self.best_index_]
 
-    def _refit(self, task):
+    def _refit(self, task, best):
         estimator = clone(task.estimator)
         estimator.set_params(**clone(self.best_params_, safe=False))
-        args = (task.X,) if task.y is None else (task.X, task.y)
         start = time.perf_counter()
         try:
-            task.contexts.refit(
-                estimator, lambda: estimator.fit(*args, **task.fit_params)
+            estimator = task.contexts.refit(
+                estimator, lambda: self._fit_best(task, estimator, best)
             )
         except Exception as error:
             error.add_note(
@@ -541,6 +562,17 @@ class SequentialSearchCV(BaseSearchCV):
         self.best_estimator_ = estimator
         if hasattr(estimator, "feature_names_in_"):
             self.feature_names_in_ = estimator.feature_names_in_
+
+    def _fit_best(self, task, estimator, best):
+        """Fit a fresh clone with the parameters of the trial ``best`` on all rows."""
+        if task.training is not None:
+            model = task.training.final_model(
+                estimator, task.X, task.y, best, self.n_splits_, task.fit_params
+            )
+            return model.estimator
+        args = (task.X,) if task.y is None else (task.X, task.y)
+        estimator.fit(*args, **task.fit_params)
+        return estimator
 
 
 # ---- helpers

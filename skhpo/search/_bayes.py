@@ -343,6 +343,7 @@ class BayesSearchCV(SequentialSearchCV):
         self.initial_points = initial_points
 
     def _check_own_parameters(self):
+        super()._check_own_parameters()
         _check_optimizer(self.optimizer)
         acquisition = resolve_acquisition(self.acquisition)
         if acquisition != LogEI():

@@ -362,7 +362,7 @@ def test_a_pipeline_that_resamples_grows_by_rows():
     "estimator, settings, expected",
     [
         (SGDClassifier(), {}, (3, 81)),
-        (RandomForestClassifier(), {}, (4, 100)),
+        (RandomForestClassifier(), {}, (3, 100)),
         (RandomForestClassifier(), {"most": 8}, (1, 8)),
         (RandomForestClassifier(), {"most": 1000, "factor": 10}, (1, 1000)),
         (SGDClassifier(), {"least": 1, "most": 243}, (1, 243)),

@@ -22,7 +22,7 @@ def test_the_best_third_so_far_is_promoted_at_once():
     driver.give(first[2], 0.1)
     (promoted, new) = driver.jobs(2)
     assert (promoted.candidate, promoted.job.parent, promoted.job.resource) == (1, 1, 3)
-    assert promoted.job.labels == {"iter": 0, "bracket": 0, "rung": 1}
+    assert promoted.job.labels == {"sweep": 0, "bracket": 0, "rung": 1}
     assert (new.candidate, new.job.resource, new.job.origin) == (5, 1, "ask")
 
 

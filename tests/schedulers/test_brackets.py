@@ -171,12 +171,12 @@ def test_median_steps_are_even_and_end_at_the_top():
 def test_the_plan_has_one_row_per_rung_and_shares_that_sum_to_one():
     brackets = hyperband_brackets(1, 9, 3)
     rows = plan(brackets, n_iterations=2, n_splits=5)
-    assert [(r["iter"], r["bracket"], r["rung"]) for r in rows] == [
+    assert [(r["sweep"], r["bracket"], r["rung"]) for r in rows] == [
         (i, b, k) for i in (0, 1) for b, k in [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)]
         + [(2, 0)]
     ]  # fmt: skip
     assert rows[1] == {
-        "iter": 0,
+        "sweep": 0,
         "bracket": 0,
         "rung": 1,
         "n_candidates": 3,

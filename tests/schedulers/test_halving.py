@@ -74,7 +74,7 @@ def test_a_promotion_continues_the_trial_below():
     assert (job.candidate, job.parent, job.resource) == (8, 8, 3)
     assert job.origin == "promote"
     assert job.proposal is first[8].job.proposal
-    assert job.labels == {"iter": 0, "bracket": 0, "rung": 1}
+    assert job.labels == {"sweep": 0, "bracket": 0, "rung": 1}
 
 
 def test_a_new_job_has_the_origin_of_its_proposal_and_no_parent():
@@ -82,7 +82,7 @@ def test_a_new_job_has_the_origin_of_its_proposal_and_no_parent():
     (job,) = SuccessiveHalving([NINE]).next_jobs(1, lambda n, resource: [initial])
     assert (job.candidate, job.parent, job.resource) == (None, None, 1)
     assert job.origin == "initial"
-    assert job.labels == {"iter": 0, "bracket": 0, "rung": 0}
+    assert job.labels == {"sweep": 0, "bracket": 0, "rung": 0}
 
 
 def test_an_optimizer_that_proposes_too_many_does_no_harm():
@@ -142,7 +142,7 @@ def test_sweeps_follow_each_other_with_new_candidates():
     scheduler = SuccessiveHalving(hyperband_brackets(1, 3, 3), n_iterations=2)
     driver = Driver(scheduler)
     trials = driver.jobs(100)
-    sweeps = [(t.job.labels["iter"], t.job.labels["bracket"]) for t in trials]
+    sweeps = [(t.job.labels["sweep"], t.job.labels["bracket"]) for t in trials]
     assert sweeps == [(0, 0)] * 3 + [(0, 1)] * 2 + [(1, 0)] * 3 + [(1, 1)] * 2
     assert candidates(trials) == list(range(10))
 

@@ -1,0 +1,186 @@
+"""The tables of a search in rungs: what is planned, what was done, how scores grow.
+
+One row of ``cv_results_`` is one candidate at one rung. The frames made from it are for
+reading and plotting; nothing in the search depends on them.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import kendalltau
+
+from skhpo.schedulers import Bracket, plan
+
+#: Columns of ``cv_results_`` that tell where a row belongs; -1 = no parent.
+COLUMNS = (
+    "iter",
+    "n_resources",
+    "bracket",
+    "rung",
+    "sweep",
+    "candidate",
+    "parent",
+)
+
+#: Promotions without which the agreement of rungs is not judged.
+ENOUGH_TO_COMPARE = 10
+
+
+@dataclass(frozen=True, eq=False)
+class RungPlan:
+    """What a search means to train: brackets, how often, how.
+
+    ``units_are_new``: a promoted model costs only the units that it lacks.
+    """
+
+    brackets: Sequence[Bracket]
+    n_sweeps: int
+    n_splits: int
+    units_are_new: bool
+
+    @property
+    def n_candidates(self) -> int:
+        """Candidates that are started, at most."""
+        return self.n_sweeps * sum(b.n_candidates[0] for b in self.brackets)
+
+    @property
+    def n_trials(self) -> int:
+        """Rows of the table, at most."""
+        return self.n_sweeps * sum(sum(b.n_candidates) for b in self.brackets)
+
+    def frame(self) -> pd.DataFrame:
+        """One row per rung, before anything is fitted."""
+        rows = pd.DataFrame(
+            plan(self.brackets, self.n_sweeps, self.n_splits, self.units_are_new)
+        )
+        units = "units_continued" if self.units_are_new else "units_refit"
+        rows = rows.rename(columns={units: "units"})
+        return rows[
+            [
+                "sweep",
+                "bracket",
+                "rung",
+                "n_candidates",
+                "n_resources",
+                "units",
+                "share",
+            ]
+        ]
+
+
+def rung_columns(trials: Sequence[Any]) -> dict[str, np.ndarray]:
+    """The columns of ``cv_results_`` that say which candidate, and how far.
+
+    ``iter`` is the rung, counted within its bracket as scikit-learn's halving counts.
+    """
+    row_of = {trial.id: row for row, trial in enumerate(trials)}
+    columns = {name: [] for name in COLUMNS}
+    for trial in trials:
+        labels = trial.job.labels
+        columns["iter"].append(labels["rung"])
+        columns["n_resources"].append(trial.job.resource)
+        for name in ("bracket", "rung", "sweep"):
+            columns[name].append(labels[name])
+        columns["candidate"].append(trial.candidate)
+        parent = trial.parent
+        columns["parent"].append(-1 if parent is None else row_of[parent.id])
+    return {name: np.array(values, dtype=int) for name, values in columns.items()}
+
+
+def curves(results: dict[str, Any]) -> pd.DataFrame:
+    """The learning curves as a long frame: a row per candidate and resource."""
+    names = ["sweep", "bracket", "candidate", "n_resources", "status"]
+    scores = [key for key in results if key.startswith(("mean_test_", "std_test_"))]
+    frame = pd.DataFrame({key: results[key] for key in [*names, *scores]})
+    frame = frame.sort_values(["candidate", "n_resources"], kind="stable")
+    return frame.reset_index(drop=True)
+
+
+def what_was_done(planned: pd.DataFrame, trials: Sequence[Any]) -> pd.DataFrame:
+    """The plan beside what came of it.
+
+    ``n_candidates`` and ``units`` were evaluated and trained, ``planned_candidates``
+    and ``planned_units`` would have been at most. ``share`` is of the time of all fits.
+    """
+    place = ["sweep", "bracket", "rung"]
+    records = [
+        {
+            **{name: trial.job.labels[name] for name in place},
+            "n_candidates": 1,
+            "n_failed": int(trial.status == "failed"),
+            "units": 0 if trial.twin else sum(o.units for o in trial.outcomes),
+            "fit_time": 0.0 if trial.twin else sum(o.fit_time for o in trial.outcomes),
+        }
+        for trial in trials
+    ]
+    columns = [*place, "n_candidates", "n_failed", "units", "fit_time"]
+    done = pd.DataFrame(records, columns=columns).groupby(place, as_index=False).sum()
+    plan_columns = {"n_candidates": "planned_candidates", "units": "planned_units"}
+    table = planned.drop(columns="share").rename(columns=plan_columns)
+    table = table.merge(done, on=place, how="left")
+    counts = ["n_candidates", "n_failed", "units"]
+    table[counts] = table[counts].fillna(0).astype(int)
+    table["fit_time"] = table["fit_time"].fillna(0.0).astype(float)
+    table["share"] = table["fit_time"] / max(table["fit_time"].sum(), 1e-12)
+    return table
+
+
+# ---- do low rungs predict high ones?
+
+
+def rank_correlation(trials: Sequence[Any]) -> pd.DataFrame:
+    """Kendall's tau between each two resources, over candidates scored at both.
+
+    Only promoted candidates are, which makes it a cautious figure: among the best of a
+    rung there is less order to be found than among all.
+    """
+    scores: dict[int, dict[int, float]] = {}
+    for trial in trials:
+        if np.isfinite(trial.score):
+            at = scores.setdefault(trial.job.resource, {})
+            at[trial.candidate] = trial.score
+    rows = [
+        _agreement(low, high, scores[low], scores[high])
+        for low, high in combinations(sorted(scores), 2)
+    ]
+    columns = ["n_resources", "n_resources_above", "n_candidates", "kendall_tau"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _agreement(low, high, below, above):
+    both = sorted(below.keys() & above.keys())
+    tau = np.nan
+    if len(both) > 1:
+        x, y = [below[c] for c in both], [above[c] for c in both]
+        tau = float(kendalltau(x, y).statistic)
+    return low, high, len(both), tau
+
+
+def warn_of_misleading_rungs(table: pd.DataFrame, stacklevel: int) -> None:
+    """Warn where the order at rungs said nothing about the order at the next ones.
+
+    Judged by all neighbouring rungs together: one alone has few promoted candidates,
+    and their order is easily turned round by chance.
+    """
+    neighbours = table.drop_duplicates("n_resources")  # the first pair of each
+    neighbours = neighbours[neighbours["kendall_tau"].notna()]
+    n = neighbours["n_candidates"]
+    n_pairs = n * (n - 1) / 2
+    if n.sum() < ENOUGH_TO_COMPARE or n_pairs.sum() == 0:
+        return
+    tau = np.average(neighbours["kendall_tau"], weights=n_pairs)
+    if tau > 0:
+        return
+    warnings.warn(
+        "The order of the candidates at a rung did not predict their order at the next "
+        f"(Kendall's tau {tau:.2f} over {n.sum()} promotions), so that rungs may have "
+        "dropped good ones. Raise min_resource, or use strategy='median'; "
+        "rank_correlation_ has the figures by rung.",
+        UserWarning,
+        stacklevel=stacklevel,
+    )
