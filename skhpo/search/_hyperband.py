@@ -560,7 +560,10 @@ class HyperbandSearchCV(SequentialSearchCV):
 
     def _stop_reason(self, task, reason, archive):
         n_started = 1 + max((t.candidate for t in archive.trials), default=-1)
-        is_all = reason == SPACE_EXHAUSTED and n_started == task.plan.n_candidates
+        n_wanted = task.plan.n_candidates
+        if self.n_candidates != "auto":  # the space may have fewer
+            n_wanted = self.n_candidates * self.n_iterations
+        is_all = reason == SPACE_EXHAUSTED and n_started == n_wanted
         return PLAN_COMPLETED if is_all else reason
 
     # ---- finish

@@ -21,7 +21,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, ParameterGrid
 
-from skhpo import BayesSearchCV
+from skhpo import BayesSearchCV, HyperbandSearchCV
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,11 +31,16 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Door:
-    """One way to search. ``is_random``: what it tries depends on ``random_state``."""
+    """One way to search.
+
+    ``is_random``: what it tries depends on ``random_state``. ``budget``: its parameter
+    that counts candidates; with ``n_iter`` go the promises about small spaces.
+    """
 
     name: str
     build: Callable[..., Any]
     is_random: bool = True
+    budget: str = "n_iter"
 
     def search(self, estimator, space, **parameters):
         """Return an unfitted search: small, seeded, three folds, unless told else."""
@@ -85,6 +90,29 @@ def _is_range(values):
     return is_named and all(type(v) in (int, float) for v in values[:2])
 
 
+class InOneGo:
+    """A resource of one unit, which is a plain fit: any estimator has it."""
+
+    kind, param, max_resource = "fits", None, 1
+
+    def __eq__(self, other):
+        return type(self) is type(other)
+
+    def advance(self, estimator, X, y, frm, to, **fit_params):
+        args = (X,) if y is None else (X, y)
+        return estimator.fit(*args, **fit_params)
+
+
+def one_rung(estimator, space, *, n_iter, **parameters):
+    """Return a search in rungs that has one rung only, where all doors are alike.
+
+    With several, rows are not candidates and most are not trained in full:
+    test_hyperband.py has what holds then.
+    """
+    parameters = {"resource": InOneGo(), **parameters}
+    return HyperbandSearchCV(estimator, space, n_candidates=n_iter, **parameters)
+
+
 DOORS = [
     Door("bayes", BayesSearchCV),
     Door("bayes-gp", partial(BayesSearchCV, optimizer="gp", initial_points=3)),
@@ -93,13 +121,22 @@ DOORS = [
     Door("bayes-random", partial(BayesSearchCV, optimizer="random")),
     Door("bayes-sobol", partial(BayesSearchCV, optimizer="sobol")),
     Door("bayes-grid", full_grid, is_random=False),
+    Door("hyperband", one_rung, budget="n_candidates"),
 ]
 
 every_door = pytest.mark.parametrize("door", DOORS, ids=lambda door: door.name)
 
+#: For what is promised of ``n_iter`` candidates: a small space is tried in full, in the
+#: order of the grid; rungs want a mixture. And of plain fits: no seed is touched.
+plain_doors = pytest.mark.parametrize(
+    "door",
+    [door for door in DOORS if door.budget == "n_iter"],
+    ids=lambda door: door.name,
+)
+
 #: For what is checked before anything is proposed: a door in general, and its grid.
 doors_at_all = pytest.mark.parametrize(
-    "door", [DOORS[0], DOORS[-1]], ids=lambda door: door.name
+    "door", [DOORS[0], DOORS[-2], DOORS[-1]], ids=lambda door: door.name
 )
 
 #: For what is costly and has nothing to do with how settings are proposed.
@@ -175,7 +212,10 @@ def _assert_same_column(key, ours, theirs):
         np.testing.assert_array_equal(ours, theirs, err_msg=key)
 
 
-OUR_COLUMNS = ("status", "error")
+OUR_COLUMNS = (
+    *("status", "error"),
+    *("iter", "n_resources", "bracket", "rung", "sweep", "candidate", "parent"),
+)
 
 
 def grid_search_over(search, **changes):

@@ -299,10 +299,11 @@ def test_what_is_no_refit(door, refit):
 
 @pytest.mark.parametrize(
     "name, value",
-    [("random_state", 0), ("n_iter", 10), ("scoring", "accuracy"), ("cv", 3)],
+    [("random_state", 0), ("budget", 10), ("scoring", "accuracy"), ("cv", 3)],
 )
 @doors_at_all
 def test_parameters_of_the_search_passed_to_fit(door, name, value):
+    name = door.budget if name == "budget" else name
     search = door.search(Toy(), SPACE)
     assert_refused(
         search,

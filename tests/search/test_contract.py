@@ -58,6 +58,7 @@ from .doors import (
     grid_search_over,
     n_rows,
     one_door,
+    plain_doors,
     statuses,
     told_scores,
     y,
@@ -235,8 +236,9 @@ def test_an_asynchronous_search_runs_to_its_end(door, name, n_jobs):
     search = door.search(NAPPER, SPACE, n_jobs=n_jobs, asynchronous=True)
     with backend(name):
         search.fit(X, y)
-    assert n_rows(search) == search.n_iter
-    assert statuses(search) == ["complete"] * search.n_iter
+    n = getattr(search, door.budget)
+    assert n_rows(search) == n
+    assert statuses(search) == ["complete"] * n
     assert search.best_score_ == search.cv_results_["mean_test_score"].max()
 
 
@@ -762,7 +764,7 @@ class Sleeper(Toy):
         return super().fit(X, y)
 
 
-@every_door
+@plain_doors
 def test_without_n_iter_the_search_goes_on_until_its_time_is_over(door):
     if not door.is_random:
         pytest.skip("a grid has an end")
@@ -894,7 +896,7 @@ def test_no_two_rows_are_the_same_setting(door):
 
 
 @pytest.mark.parametrize("n_iter", [5, 6, 7])
-@every_door
+@plain_doors
 def test_a_finite_space_ends_the_search(door, n_iter):
     space = {"a": [0.1, 0.2], "kind": ["x", "y", "z"]}
     search = door.search(Toy(), space, n_iter=n_iter).fit(X, y)
@@ -914,7 +916,7 @@ def test_constraints_that_leave_few_settings_end_the_search(door):
     assert search.stop_reason_ == "space_exhausted"
 
 
-@every_door
+@plain_doors
 def test_a_small_space_is_tried_in_the_order_of_grid_search(door):
     space = {"kind": ["z", "x"], "a": [0.3, 0.1]}
     search = door.search(Toy(), space).fit(X, y)
@@ -922,7 +924,7 @@ def test_a_small_space_is_tried_in_the_order_of_grid_search(door):
     assert_same_table(search.cv_results_, theirs.cv_results_, in_order=False)
 
 
-@every_door
+@plain_doors
 def test_parameters_stand_in_the_order_of_grid_search(door):
     space = {"kind": ["z", "x"], "a": [0.3, 0.1]}
     search = door.search(Toy(), space).fit(X, y)
@@ -931,7 +933,7 @@ def test_parameters_stand_in_the_order_of_grid_search(door):
     assert list(map(list, search.cv_results_["params"])) == [["a", "kind"]] * 4
 
 
-@every_door
+@plain_doors
 def test_a_value_listed_twice_has_two_rows_but_is_fitted_once(door):
     space = {"a": [0.1, 0.2, 0.1], "kind": ["x"]}
     watched()
@@ -972,7 +974,7 @@ def test_fits_in_processes_happen_once(door, tmp_path):
 
 
 @pytest.mark.parametrize("space", [{}, [{}], {"a": [0.5]}])
-@every_door
+@plain_doors
 def test_a_space_of_one_setting_is_one_candidate(door, space):
     search = door.search(Toy(), space).fit(X, y)
     assert n_rows(search) == 1
@@ -1156,7 +1158,8 @@ def test_clone_and_set_params_work_on_a_space(door):
     search = door.search(Toy(), SPACE)
     copied = clone(search)
     assert deep_equal(copied.search_space, search.search_space)
-    copied.set_params(search_space={"b": [1, 2]}, n_iter=2, estimator__a=0.9).fit(X, y)
+    copied.set_params(search_space={"b": [1, 2]}, estimator__a=0.9)
+    copied.set_params(**{door.budget: 2}).fit(X, y)
     assert set(copied.best_params_) == {"b"}
     assert copied.best_estimator_.a == 0.9
     assert "a" in clone(search).fit(X, y).best_params_
@@ -1754,7 +1757,7 @@ def test_convergence_warnings_come_as_from_grid_search(door, action):
     assert n_warnings(search) == n_warnings(grid_search_over(search))
 
 
-@every_door
+@plain_doors
 def test_an_estimator_without_a_seed_stays_without(door):
     watched()
     search = door.search(Seeded(), {"a": (0.0, 1.0)}).fit(X, y)
