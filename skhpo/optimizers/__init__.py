@@ -11,6 +11,10 @@ from skhpo.optimizers._design import (
     SobolDesign,
     initial_design_size,
 )
+from skhpo.optimizers._fidelity import (
+    FidelityGaussianProcessOptimizer,
+    FidelityTPEOptimizer,
+)
 from skhpo.optimizers._forest import ForestOptimizer
 from skhpo.optimizers._gp import GaussianProcessOptimizer
 from skhpo.optimizers._own import (
@@ -24,6 +28,8 @@ from skhpo.optimizers._warm_start import OldStudy, WarmStart
 __all__ = [
     "BaseOptimizer",
     "Chain",
+    "FidelityGaussianProcessOptimizer",
+    "FidelityTPEOptimizer",
     "FixedPoints",
     "ForestOptimizer",
     "GaussianProcessOptimizer",

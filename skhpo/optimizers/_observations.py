@@ -9,7 +9,7 @@ from skhpo.space import Space
 
 
 class Observations:
-    """Grows by results; gives points, encoded points, scores, noise and costs."""
+    """Grows by results; gives points, also encoded, scores, noise, costs, resources."""
 
     def __init__(self, space: Space):
         self.space = space
@@ -18,6 +18,7 @@ class Observations:
         self.scores = np.empty(0)
         self.noise = np.empty(0)
         self.costs = np.empty(0)  # seconds, nan = unknown
+        self.resources = np.empty(0)  # units, nan = a plain fit
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -36,6 +37,8 @@ class Observations:
         )
         self.noise = np.append(self.noise, noise)
         self.costs = np.append(self.costs, [float(result.cost) for result in results])
+        units = [np.nan if r.resource is None else r.resource for r in results]
+        self.resources = np.append(self.resources, np.array(units, dtype=float))
 
     @property
     def best_score(self) -> float:

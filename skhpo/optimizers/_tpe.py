@@ -126,7 +126,7 @@ class TPEOptimizer(BaseOptimizer):
             self._scores = np.append(self._scores, scores)
 
     def _suggest(self, unseen: Unseen) -> Proposal | None:
-        if len(self._scores) + len(unseen.in_flight) < self.n_initial:
+        if self._n_known(unseen) < self.n_initial:
             return self._from_design(unseen, "initial")
         if self._explores(unseen):
             return self._from_design(unseen, "ask")
@@ -144,8 +144,11 @@ class TPEOptimizer(BaseOptimizer):
 
         The densities would fill it, although nothing more is to be learnt there.
         """
-        n_known = len(self._scores) + len(unseen.in_flight)
-        return n_known % 2 == 1 and is_plateau(self._scores)
+        return self._n_known(unseen) % 2 == 1 and is_plateau(self._scores)
+
+    def _n_known(self, unseen: Unseen) -> int:
+        """Results told and proposals in flight."""
+        return len(self._scores) + len(unseen.in_flight)
 
     def _candidates(self, unseen: Unseen) -> Iterator[Points]:
         """Draws from l, those of the largest l / g first."""

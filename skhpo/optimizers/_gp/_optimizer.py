@@ -63,7 +63,7 @@ class GaussianProcessOptimizer(ModelBasedOptimizer):
         super().__init__(space, n_initial=n_initial, rng=rng)
         self.acquisition = resolve_acquisition(acquisition)
         self.budget_used = budget_used
-        self._model = Model(space.categorical, rng=rng)
+        self._model = self._new_model()
         self._cost = CostModel(space.categorical)
 
     def learn_prior(self, points: Points, scores: np.ndarray) -> PriorMean | None:
@@ -75,15 +75,29 @@ class GaussianProcessOptimizer(ModelBasedOptimizer):
         old = Observations(self.space)
         pairs = zip(points, scores.tolist(), strict=True)
         old.add([Result(Proposal(0, point), score, 0.0) for point, score in pairs])
-        belief = Model(self.space.categorical, rng=self.rng).belief(old)
+        belief = self._new_model().belief(self._seen(old))
         if belief is None:
             return None
         self._model.priors.append(PriorMean(belief.process))
         return self._model.priors[-1]
 
+    def _new_model(self) -> Model:
+        return Model(self.space.categorical, rng=self.rng)
+
+    def _encode(self, points: Points) -> np.ndarray:
+        """(n, d) points as the process sees them."""
+        return self.space.encode(points)
+
+    def _seen(self, data: Observations) -> Observations:
+        """What the process sees of what was told."""
+        return data
+
     def _acquisition(self, unseen: Unseen):
-        belief = self._model.belief(self._observations)
+        belief = self._belief()
         return None if belief is None else self._acquisition_of(belief, unseen)
+
+    def _belief(self) -> Belief | None:
+        return self._model.belief(self._seen(self._observations))
 
     @property
     def _effort(self) -> Effort:
@@ -92,13 +106,13 @@ class GaussianProcessOptimizer(ModelBasedOptimizer):
 
     def _acquisition_of(self, belief: Belief, unseen: Unseen):
         """(n, d) points -> (n,) values, given what is in flight."""
-        space = self.space
-        in_flight = np.array(unseen.in_flight).reshape(-1, space.n_dims)
-        score = scoring(self.acquisition, belief, space.encode(in_flight), self.rng)
+        in_flight = np.array(unseen.in_flight).reshape(-1, self.space.n_dims)
+        encoded = self._encode(in_flight)
+        score = scoring(self.acquisition, belief, encoded, self.rng)
         score = self._mindful_of_cost(score)
 
         def acquisition(points: Points) -> np.ndarray:
-            return score(space.encode(points))
+            return score(self._encode(points))
 
         return acquisition
 
