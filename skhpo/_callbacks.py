@@ -16,9 +16,10 @@ class Progress:
     Attributes
     ----------
     n_done : int
-        Candidates finished so far, this one included.
+        Candidates finished so far, this one included; in a search with rungs, rows of
+        the table, of which a promoted candidate has several.
     n_iter : int or None
-        Candidates planned; None when a limit of time alone ends the search.
+        As many are planned at most; None when a limit of time alone ends the search.
     params : dict
         Setting of this candidate.
     score : float
@@ -34,6 +35,8 @@ class Progress:
         Seconds since the search began.
     error : str or None
         Traceback text when this candidate failed.
+    n_resources : int or None
+        Units to which this candidate was trained; None where there are no rungs.
     """
 
     n_done: int
@@ -45,3 +48,4 @@ class Progress:
     best_score: float
     elapsed: float
     error: str | None = None
+    n_resources: int | None = None

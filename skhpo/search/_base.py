@@ -650,6 +650,7 @@ def _call_back(callback, archive, planned, start, trial):
         best_score=nan if best is None else best.score,
         elapsed=time.monotonic() - start,
         error=trial.error,
+        n_resources=trial.job.resource,
     )
     return "callback" if callback(progress) else None
 

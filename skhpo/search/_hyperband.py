@@ -554,8 +554,8 @@ class HyperbandSearchCV(SequentialSearchCV):
             print(
                 f"Fitting at most {k} folds for each of {n_trials} evaluations of "
                 f"{task.plan.n_candidates} candidates, totalling at most "
-                f"{n_trials * k} fits of {info['min']} to {info['max']} {info['kind']}, "
-                f"{units} in all ({info['mode']})"
+                f"{n_trials * k} fits of {info['min']} to {info['max']} "
+                f"{info['kind']}, {units} in all ({info['mode']})"
             )
 
     def _stop_reason(self, task, reason, archive):

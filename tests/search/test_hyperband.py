@@ -415,10 +415,11 @@ def test_the_plan_is_known_before_any_fit_and_kept(watch):
 
 
 def test_a_plan_leaves_the_global_generator_alone():
-    np.random.seed(3)
-    before = np.random.get_state()[1].copy()
+    before = np.random.get_state()[1:3]  # noqa: NPY002
     hyperband(random_state=None).plan(X, y)
-    assert (np.random.get_state()[1] == before).all()
+    after = np.random.get_state()[1:3]  # noqa: NPY002
+    assert (before[0] == after[0]).all()
+    assert before[1] == after[1]
 
 
 def test_continuing_saves_a_sixth_of_the_units_at_81(watch):
