@@ -26,7 +26,8 @@ class Progress:
         Its mean score over the folds, of the metric that steers; nan = failed. With
         ``racing``, an estimate of it where folds were skipped.
     status : str
-        "complete", "failed", or "raced_out" where folds were skipped.
+        "complete", "failed", or "raced_out" where folds were skipped. Whether a
+        candidate will be promoted to the next rung is not known yet.
     best_params : dict or None
         Best setting so far; None while every candidate failed.
     best_score : float

@@ -591,7 +591,9 @@ class HyperbandSearchCV(SequentialSearchCV):
 
     def _finish(self, task, archive):
         super()._finish(task, archive)
-        warn_of_misleading_rungs(self.rank_correlation_, stacklevel=4)
+        warn_of_misleading_rungs(
+            self.rank_correlation_, stacklevel=5
+        )  # whoever called fit
 
 
 # ---- helpers

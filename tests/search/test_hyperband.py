@@ -264,9 +264,9 @@ def test_no_model_is_scored_on_a_row_that_it_was_trained_on(strategy, watch):
 class Memory(DecisionTreeClassifier):
     """Remembers the rows that it was fitted on, and refuses to be scored on them."""
 
-    def fit(self, X, y, **params):
+    def fit(self, X, y, check_input=True):  # scikit-learn 1.6 looks for the name
         self.rows_ = set(X[:, 0])
-        return super().fit(X, y, **params)
+        return super().fit(X, y)
 
     def score(self, X, y):
         assert not self.rows_ & set(X[:, 0])
@@ -499,8 +499,14 @@ def test_where_rows_are_the_resource_the_refit_has_all_of_them():
 
 
 @pytest.mark.parametrize("where", ["memory", "disk"])
-@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+@pytest.mark.parametrize(
+    "backend", ["loky", "threading", "multiprocessing", "unknown to us"]
+)
 def test_models_above_a_megabyte_go_on_in_other_processes(backend, where):
+    class Unknown(joblib._parallel_backends.ThreadingBackend):
+        """Served by waves; its workers may be on other machines."""
+
+    joblib.register_parallel_backend("unknown to us", Unknown)
     search = hyperband(
         Grower(ballast=300_000), strategy="sha", n_jobs=2, keep_models=where,
         error_score="raise",
