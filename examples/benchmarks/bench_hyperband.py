@@ -91,8 +91,9 @@ def _digits(seed, n_rows):
 
 
 def _rare(seed, n_rows):
+    n_rows = max(n_rows // 4, 1500)
     return _clusters(
-        seed, n_rows // 4, n_classes=4, weights=[0.55, 0.3, 0.13, 0.02], class_sep=1.5
+        seed, n_rows, n_classes=4, weights=[0.55, 0.3, 0.13, 0.02], class_sep=1.5
     )
 
 
@@ -345,14 +346,14 @@ def main():
     parser.add_argument("--quick", action="store_true", help="small, 2 seeds")
     parser.add_argument("--seeds", type=int, help="default: 3, with --quick 2")
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--rows", type=int, help="rows to tune on, default 20000")
-    parser.add_argument("--units", type=int, help="of a full model, default 81")
+    parser.add_argument("--rows", type=int, help="to tune on: 20000, quick 1000")
+    parser.add_argument("--units", type=int, help="of a full model: 81, quick 9")
     parser.add_argument("--sweeps", type=int, default=1, help="of Hyperband")
     parser.add_argument("--tasks", nargs="+", default=[t.name for t in TASKS])
     parser.add_argument("--methods", nargs="+", default=list(METHODS))
     args = parser.parse_args()
-    n_rows = args.rows or (1500 if args.quick else 20_000)
-    most = args.units or (27 if args.quick else 81)
+    n_rows = args.rows or (1000 if args.quick else 20_000)
+    most = args.units or (9 if args.quick else 81)
     n_seeds = args.seeds or (2 if args.quick else 3)
     methods = ["hyperband", *[m for m in args.methods if m != "hyperband"]]
     warnings.simplefilter("ignore")

@@ -55,6 +55,9 @@ _OPTIMIZERS = (*_DESIGNS, *_MODELS)
 
 PLAN_COMPLETED = "plan_completed"
 
+#: What fills brackets of one or two rungs is too few to choose from.
+LEAST_CANDIDATES = 10
+
 
 class HyperbandSearchCV(SequentialSearchCV):
     """Search by training many candidates a little and only the best of them in full.
@@ -116,7 +119,8 @@ class HyperbandSearchCV(SequentialSearchCV):
 
     n_candidates : int or "auto", default="auto"
         Candidates that one iteration starts, shared out among the brackets. "auto" is
-        the number that fills the brackets, or all settings of a smaller finite space.
+        the number that fills the brackets (10 at least, where there are fewer than
+        three rungs), or all settings of a smaller finite space.
 
     n_iterations : int, default=1
         How many times the brackets are run, with new candidates each time. For
@@ -501,6 +505,8 @@ class HyperbandSearchCV(SequentialSearchCV):
             full = [halving_bracket(*bounds)]
         if n == "auto":
             n = sum(bracket.n_candidates[0] for bracket in full)
+            if len(full[0].resources) < 3:  # one or two rungs: it would be 1 to 5
+                n = max(n, LEAST_CANDIDATES)
         n = int(n) if space.size is None else min(int(n), space.size)
         if self.strategy == "hyperband":
             return hyperband_brackets(*bounds, n)
@@ -591,9 +597,8 @@ class HyperbandSearchCV(SequentialSearchCV):
 
     def _finish(self, task, archive):
         super()._finish(task, archive)
-        warn_of_misleading_rungs(
-            self.rank_correlation_, stacklevel=5
-        )  # whoever called fit
+        # stacklevel: whoever called fit
+        warn_of_misleading_rungs(self.rank_correlation_, stacklevel=5)
 
 
 # ---- helpers

@@ -7,12 +7,12 @@ quite none, and the checks refuse ``GridSearchCV`` too before they begin.
 import numpy as np
 from sklearn.cluster import MeanShift
 from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression, Ridge, SGDRegressor
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skhpo import BayesSearchCV
+from skhpo import BayesSearchCV, HyperbandSearchCV
 
 
 def make_search(estimator, space, **parameters):
@@ -42,6 +42,16 @@ SEARCHES = [
         MeanShift(bandwidth=10.0), {"bandwidth": (5.0, 20.0)}, scoring=few_clusters
     ),
     make_search(GaussianMixture(random_state=0), {"reg_covar": [1e-3, 1e-2]}),
+    HyperbandSearchCV(
+        SGDRegressor(),
+        {"alpha": ALPHA},
+        max_resource=4,
+        factor=2,
+        strategy="sha",
+        cv=2,
+        random_state=0,
+        error_score="raise",
+    ),
 ]
 
 

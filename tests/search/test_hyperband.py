@@ -395,6 +395,18 @@ def test_a_setting_proposed_twice_is_trained_once(watch):
     assert search.plan_["units"].sum() == 18
 
 
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("strategy", ["hyperband", "asha"])
+def test_an_asynchronous_search_completes_its_plan(strategy, n_jobs):
+    search = hyperband(strategy=strategy, n_jobs=n_jobs, asynchronous=True)
+    with joblib.parallel_config(backend="threading"):
+        search.fit(X, y)
+    assert search.stop_reason_ == "plan_completed"
+    assert search.best_resource_ == 9
+    done = search.plan_
+    assert list(done["n_candidates"]) == list(done["planned_candidates"])
+
+
 # ---- the plan
 
 
@@ -822,6 +834,7 @@ def test_bounds_that_leave_one_rung_are_warned_of():
     with pytest.warns(UserWarning, match=r"one rung only.*min_resource=3 or less"):
         search.fit(X, y)
     assert set(table(search)["n_resources"]) == {9}
+    assert len(table(search)) == 10  # one would fill the bracket
 
 
 def test_early_stopping_of_the_estimators_own_is_a_warning_and_refits():
@@ -837,8 +850,10 @@ def test_early_stopping_of_the_estimators_own_is_a_warning_and_refits():
 
 def test_few_rows_are_warned_of():
     iris = load_iris(return_X_y=True)
+    search = HyperbandSearchCV(SVC(), {"C": (0.1, 9.0)})
     with pytest.warns(UserWarning, match="too few to be cut"):
-        HyperbandSearchCV(SVC(), {"C": (0.1, 9.0)}, n_candidates=3).fit(*iris)
+        search.fit(*iris)
+    assert len(table(search)) == 10
 
 
 def test_racing_is_no_parameter_of_it():
