@@ -18,7 +18,7 @@ from skhpo import BayesSearchCV, NoImprovement
 
 from .doors import (
     assert_same_table,
-    every_door,
+    plain_doors,
     n_rows,
     one_door,
     statuses,
@@ -80,7 +80,7 @@ def fold_scores(search):
 
 
 @every_rule
-@every_door
+@plain_doors
 def test_the_rows_say_which_folds_were_skipped(door, racing):
     search = search_of(door, racing).fit(X, y)
     table, scores = search.cv_results_, fold_scores(search)
@@ -102,7 +102,7 @@ def test_the_rows_say_which_folds_were_skipped(door, racing):
 
 
 @every_rule
-@every_door
+@plain_doors
 def test_complete_rows_rank_first_and_one_of_them_is_the_best(door, racing):
     search = search_of(door, racing).fit(X, y)
     table = search.cv_results_
@@ -117,7 +117,7 @@ def test_complete_rows_rank_first_and_one_of_them_is_the_best(door, racing):
 
 
 @every_rule
-@every_door
+@plain_doors
 def test_one_worker_fits_what_the_table_shows_and_no_more(door, racing):
     watched()
     search = search_of(door, racing).fit(X, y)
@@ -125,7 +125,7 @@ def test_one_worker_fits_what_the_table_shows_and_no_more(door, racing):
     assert len(fits()) == n_folds < K * n_rows(search)
 
 
-@every_door
+@plain_doors
 def test_exact_racing_keeps_the_winner_of_the_same_candidates(door):
     parameters = dict(n_iter=16)
     models = ("bayes", "bayes-gp", "bayes-tpe", "bayes-forest")
@@ -141,7 +141,7 @@ def test_exact_racing_keeps_the_winner_of_the_same_candidates(door):
     np.testing.assert_array_equal(*winners)
 
 
-@every_door
+@plain_doors
 def test_without_racing_nothing_is_there_of_it(door):
     search = search_of(door, None).fit(X, y)
     assert statuses(search) == ["complete"] * n_rows(search)
@@ -183,8 +183,8 @@ def test_a_race_does_not_depend_on_the_workers(door, racing, name, n_jobs):
         assert_same_table(search.fit(X, y).cv_results_, reference)
 
 
-@every_door
-def test_a_race_of_every_door_does_not_depend_on_the_workers(door):
+@plain_doors
+def test_a_race_of_plain_doors_does_not_depend_on_the_workers(door):
     reference = search_of(door, "forgiving").fit(X, y).cv_results_
     for n_jobs in (2, 4):
         search = search_of(door, "forgiving", Guess(nap=0.01), n_jobs=n_jobs)
@@ -208,7 +208,7 @@ def test_a_backend_without_asynchronous_results_runs_the_same_race(door):
 
 
 @pytest.mark.parametrize("name, n_jobs", [(None, 1), ("threading", 3), ("loky", 2)])
-@every_door
+@plain_doors
 def test_an_asynchronous_race_runs_to_its_end(door, name, n_jobs):
     search = search_of(
         door, "forgiving", Guess(nap=0.01), n_jobs=n_jobs, asynchronous=True
@@ -228,7 +228,7 @@ def test_an_asynchronous_race_runs_to_its_end(door, name, n_jobs):
 
 @quiet
 @pytest.mark.parametrize("n_jobs", [1, 2])
-@every_door
+@plain_doors
 def test_a_failed_fold_ends_a_candidate(door, n_jobs):
     space = {"a": (0.0, 1.0), "kind": ["x", "z", "fail"]}
     watched()
@@ -265,7 +265,7 @@ def test_a_fold_that_fails_late_is_no_failure_of_what_was_dropped_before(door):
 
 
 @quiet
-@every_door
+@plain_doors
 def test_when_every_fit_fails_there_is_one_clear_error(door):
     search = search_of(door, "forgiving", space={"a": (0.0, 1.0), "kind": ["fail"]})
     with pytest.raises(ValueError, match="All the .* fits failed"):
@@ -289,7 +289,7 @@ def test_skipped_folds_of_failures_do_not_show_a_numeric_error_score():
 
 
 @every_rule
-@every_door
+@plain_doors
 def test_the_optimizer_hears_an_estimate_with_its_noise(door, racing, monkeypatch):
     search = search_of(door, racing)
     told = told_scores(door, monkeypatch, search)
@@ -303,7 +303,7 @@ def test_the_optimizer_hears_an_estimate_with_its_noise(door, racing, monkeypatc
     assert np.isfinite([result.noise for result in told]).all()
 
 
-@every_door
+@plain_doors
 def test_a_callback_is_told_the_estimate_and_the_status(door):
     seen = []
     search = search_of(door, "forgiving", callbacks=[seen.append]).fit(X, y)
@@ -335,7 +335,7 @@ def two_metrics(estimator, X, y):
         dict(scoring={"loss": "neg_log_loss", "acc": "accuracy"}, refit="acc"),
     ],
 )
-@every_door
+@plain_doors
 def test_the_metric_that_steers_decides(door, parameters):
     class_probabilities = SVC(probability=True, random_state=0)
     X, y = load_iris(return_X_y=True)
@@ -383,7 +383,7 @@ def test_a_refit_function_is_offered_complete_rows_only(door):
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
-@every_door
+@plain_doors
 def test_ctrl_c_keeps_what_was_raced_out(door, n_jobs):
     def interrupt(progress):
         if progress.n_done == 6:
@@ -433,7 +433,7 @@ def test_a_value_listed_twice_shares_the_fate_of_the_first(door):
     "name, n_jobs",
     [(None, 1), ("threading", 4), ("loky", 2), ("multiprocessing", 2)],
 )
-@every_door
+@plain_doors
 def test_each_fold_that_begins_ends(door, name, n_jobs):
     recorder = Recorder()
     search = search_of(door, close_call, Guess(nap=0.01), n_jobs=n_jobs, refit=True)

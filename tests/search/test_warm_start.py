@@ -23,7 +23,7 @@ from sklearn.tree import DecisionTreeClassifier
 from skhpo import BayesSearchCV, Integer
 from skhpo.search._warm_start import Metric, read_old_studies
 from skhpo.space import Space
-from tests.search.doors import SPACE, X, every_door, n_rows, y
+from tests.search.doors import SPACE, X, plain_doors, n_rows, y
 from tests.search.spies import Faulty, Toy
 
 OTHER_X = X[:24] + 50.0
@@ -51,7 +51,7 @@ def warm(source, **parameters):
 # ---- what it does
 
 
-@every_door
+@plain_doors
 def test_the_same_data_are_noticed_and_nothing_is_tried_again(door):
     old = first_search(door)
     search = door.search(Toy(), SPACE, n_iter=6, random_state=7, warm_start_from=old)
@@ -65,7 +65,7 @@ def test_the_same_data_are_noticed_and_nothing_is_tried_again(door):
     assert n_rows(search) == expected.get(door.name, 6)
 
 
-@every_door
+@plain_doors
 def test_other_data_give_initial_points(door):
     old = first_search(door)
     search = door.search(Toy(), SPACE, n_iter=9, random_state=7, warm_start_from=old)
@@ -78,7 +78,7 @@ def test_other_data_give_initial_points(door):
     assert set(settings_of(search)[:n_initial]) <= set(settings_of(old))
 
 
-@every_door
+@plain_doors
 def test_the_table_does_not_depend_on_n_jobs(door):
     old = first_search(door)
     tables = []
