@@ -1,4 +1,4 @@
-"""Racing over the folds, for every door."""
+"""Racing over the folds, for every door that has it."""
 
 import time
 import warnings
@@ -18,9 +18,9 @@ from skhpo import BayesSearchCV, NoImprovement
 
 from .doors import (
     assert_same_table,
-    plain_doors,
     n_rows,
     one_door,
+    plain_doors,
     statuses,
     told_scores,
 )

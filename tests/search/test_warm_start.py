@@ -1,4 +1,4 @@
-"""``warm_start_from``: what a search learns from an earlier one, at every door."""
+"""``warm_start_from``: what a search learns from an earlier one."""
 
 import io
 import pickle
@@ -23,7 +23,7 @@ from sklearn.tree import DecisionTreeClassifier
 from skhpo import BayesSearchCV, Integer
 from skhpo.search._warm_start import Metric, read_old_studies
 from skhpo.space import Space
-from tests.search.doors import SPACE, X, plain_doors, n_rows, y
+from tests.search.doors import SPACE, X, n_rows, plain_doors, y
 from tests.search.spies import Faulty, Toy
 
 OTHER_X = X[:24] + 50.0
