@@ -171,8 +171,8 @@ class BayesSearchCV(SequentialSearchCV):
         scores on all folds left, which never changes the winner among the same
         candidates; it needs a bounded score, such as accuracy, and turns itself off
         with a warning otherwise. ``"forgiving"`` drops it when its mean is below the
-        incumbent's worst fold [3]_: about half of the fits are saved, for a winner that
-        is now and then the second best. A function
+        incumbent's worst fold [3]_: a third to a half of the fits are saved, for a
+        winner that is now and then the second best. A function
         ``f(candidate_scores, incumbent_scores)`` of two arrays, the first as long as
         folds were done, returns whether to drop. With several metrics the one that
         steers the search decides. None evaluates every fold of every candidate: rows
