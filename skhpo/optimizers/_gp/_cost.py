@@ -7,7 +7,7 @@ symbol   shape  meaning
 ======== ====== ========================================================================
 c(x)     ()     predicted seconds of an evaluation, up to a constant factor
 used     ()     share of the budget that is used up, in [0, 1]
-alpha    ()     1 - used
+alpha    ()     1 - used^2
 ======== ====== ========================================================================
 
 What is maximised is log acquisition(x) - alpha log c(x): at first the improvement per
@@ -105,7 +105,7 @@ Scoring = Callable[[np.ndarray], np.ndarray]  # (m, d) encoded points -> (m,) va
 
 def per_cost(log_value: Scoring, log_cost: Scoring, used: float) -> Scoring:
     """A logarithmic acquisition, less what remains of the weight of the costs."""
-    alpha = 1.0 - min(max(used, 0.0), 1.0)
+    alpha = 1.0 - min(max(used, 0.0), 1.0) ** 2
     if alpha == 0.0:
         return log_value
     return lambda X: log_value(X) - alpha * log_cost(X)
