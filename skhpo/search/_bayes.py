@@ -130,7 +130,7 @@ class BayesSearchCV(SequentialSearchCV):
         setting and a second one are evaluated first. If both scores are the old ones,
         data, splits and scorer are the same: all its rows count as observations, and
         none is tried again. Otherwise its scores are never mixed with the new ones:
-        its best settings, 5 at most, are tried first, and the Gaussian process takes
+        its three best settings, spread, are tried first, and the Gaussian process takes
         its ranking for a hint that fades unless the new scores confirm it. Rows
         outside the space are left out, with a warning; ``warm_start_`` says what was
         done. In nested cross-validation a search that saw all data leaks them.
@@ -225,7 +225,7 @@ class BayesSearchCV(SequentialSearchCV):
 
     warm_start_ : str
         What came of ``warm_start_from``: "observations: 40 rows, 3 dropped" or "other
-        data: 5 initial points, prior mean with weight 0.6"; only where it was given.
+        data: 3 initial points, prior mean with weight 0.6"; only where it was given.
 
     n_points_ : int
         Candidates in flight.
