@@ -170,9 +170,10 @@ class BayesSearchCV(SequentialSearchCV):
         far. ``"exact"`` drops it when it could not catch up with the best possible
         scores on all folds left, which never changes the winner among the same
         candidates; it needs a bounded score, such as accuracy, and turns itself off
-        with a warning otherwise. ``"forgiving"`` drops it when its mean is below the
-        incumbent's worst fold [3]_: a third to a half of the fits are saved, for a
-        winner that is now and then the second best. A function
+        with a warning otherwise. ``"forgiving"`` drops it when it has fallen behind by
+        more than the incumbent's worst fold is below its mean, less after more folds
+        [3]_: 40 to 55 % of the fits are saved, for a winner that is now and then the
+        second best. A function
         ``f(candidate_scores, incumbent_scores)`` of two arrays, the first as long as
         folds were done, returns whether to drop. With several metrics the one that
         steers the search decides. None evaluates every fold of every candidate: rows
