@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.linalg import LinAlgError
 
-from skhpo.optimizers._gp._levels import with_levels
 from skhpo.optimizers._gp._prior_mean import PriorMean, best_offset, no_offset
 from skhpo.optimizers._observations import Observations
 from skhpo.surrogates import (
@@ -40,10 +39,6 @@ class Belief:
     process: GaussianProcess
     best: float
     offset: Callable[[np.ndarray], np.ndarray] = no_offset
-
-    def mean(self, X: np.ndarray) -> np.ndarray:
-        """(m,) posterior means of the targets at encoded points."""
-        return self.process.mean(X) + self.offset(X)
 
 
 class Model:
@@ -75,7 +70,6 @@ class Model:
         targets = transform(data.scores)
         noise = transform.noise(data.noise, data.scores)
         offset = best_offset(self.priors, data.encoded, data.scores)
-        offset = with_levels(offset, data, targets)
         expected = offset(data.encoded)
         try:
             if self._is_refit_due(len(data)):

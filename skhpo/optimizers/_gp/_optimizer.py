@@ -78,7 +78,7 @@ class GaussianProcessOptimizer(ModelBasedOptimizer):
         belief = Model(self.space.categorical, rng=self.rng).belief(old)
         if belief is None:
             return None
-        self._model.priors.append(PriorMean(belief))
+        self._model.priors.append(PriorMean(belief.process))
         return self._model.priors[-1]
 
     def _acquisition(self, unseen: Unseen):

@@ -23,32 +23,26 @@ References
 """
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from scipy.stats import kendalltau
 
+from skhpo.surrogates import GaussianProcess
+
 LEAST_POINTS = 5
 LEAST_TAU = 0.3
-
-
-class HasMean(Protocol):
-    """A Gaussian process, or a belief round one."""
-
-    def mean(self, X: np.ndarray) -> np.ndarray:
-        """(m,) posterior means at encoded points."""
 
 
 @dataclass(frozen=True, eq=False)
 class Offset:
     """(m, d) encoded points -> (m,) prior mean of the standardised targets."""
 
-    belief: HasMean
+    process: GaussianProcess
     weight: float
     centre: float
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
-        return self.weight * (self.belief.mean(X) - self.centre)
+        return self.weight * (self.process.mean(X) - self.centre)
 
 
 def no_offset(X: np.ndarray) -> np.ndarray:
@@ -57,17 +51,17 @@ def no_offset(X: np.ndarray) -> np.ndarray:
 
 
 class PriorMean:
-    """What an old study believed, and its present weight."""
+    """An old study's process and its present weight."""
 
-    def __init__(self, belief: HasMean):
-        self.belief = belief
+    def __init__(self, process: GaussianProcess):
+        self.process = process
         self.weight = 0.0
 
     def offset(self, encoded: np.ndarray, scores: np.ndarray) -> Offset:
         """The prior mean after these new scores; (n, d) and (n,)."""
-        told = self.belief.mean(encoded)
+        told = self.process.mean(encoded)
         self.weight = weight_of(told, scores)
-        return Offset(self.belief, self.weight, float(np.mean(told)))
+        return Offset(self.process, self.weight, float(np.mean(told)))
 
 
 def weight_of(told: np.ndarray, scores: np.ndarray) -> float:
