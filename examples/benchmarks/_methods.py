@@ -380,7 +380,7 @@ def ours(problem, n_iter, seed, trace, **options):
     constants, options = _split(options)
     search = BayesSearchCV(
         problem.estimator,
-        _our_space(problem),
+        our_space(problem),
         n_iter=n_iter,
         scoring=problem.scoring,
         cv=N_FOLDS,
@@ -412,7 +412,7 @@ def gp(problem, n_iter, seed, trace, n_points=1, **options):
 
     constants, options = _split(options)
     rng = np.random.default_rng(seed)
-    space = Space(_our_space(problem))
+    space = Space(our_space(problem))
     own = default_params(space, problem.estimator)
     options = {"n_initial": optimizers.initial_design_size(space, n_iter), **options}
     with patched(constants):
@@ -442,7 +442,7 @@ def _in_flight(problem, space, optimizer, n_iter, n_points, trace):
             optimizer.tell([Result(proposal, trace.scores[-1], noise=0.0)])
 
 
-def _our_space(problem):
+def our_space(problem):
     spaces = [
         {
             **{name: [value] for name, value in branch.fixed.items()},

@@ -101,7 +101,7 @@ def search(name, args, seed, **options):
         options["initial_points"] = 8
     fitted = BayesSearchCV(
         problem.estimator,
-        {n: _methods._to_ours(d) for n, d in problem.space.items()},
+        _methods.our_space(problem),
         n_iter=5 * args.n_iter,
         stop=Fits(args.n_iter * K),
         scoring=problem.scoring,

@@ -69,8 +69,18 @@ class Exact:
 
 
 def forgiving(c: Scores, b: Scores) -> bool:
-    """Drop what is so far worse on average than the incumbent on its worst fold."""
-    return bool(c.mean() < b.min())
+    """Drop what falls behind the incumbent by more than folds differ.
+
+        mean(d) < (min(b) - mean(b)) sqrt((1/j - 1/k) / (1 - 1/k))
+
+    The incumbent's worst fold tells how far a single fold may fall short of the mean;
+    the mean over j of k folds falls short by the root less. After one fold this is the
+    rule of Bergman et al., who compare mean(c) with min(b), but paired.
+    """
+    j, k = len(c), len(b)
+    with np.errstate(over="ignore", invalid="ignore"):  # scores of 1e308
+        shortfall = (b.min() - b.mean()) * np.sqrt((1 / j - 1 / k) / (1 - 1 / k))
+        return bool((c - b[:j]).mean() < shortfall - _ROUNDING * abs(b).max())
 
 
 class Race:
@@ -88,6 +98,7 @@ class Race:
         self._rule, self._n_splits = rule, n_splits
         self._best: Scores | None = None  # b
         self._spreads: deque[float] = deque(maxlen=_N_SPREADS)
+        self._known: dict[tuple, int | None] = {}  # n_folds against this incumbent
 
     def n_folds(self, scores: Any) -> int | None:
         """Return after how many folds a candidate ends; None = it goes on.
@@ -95,7 +106,12 @@ class Race:
         ``scores`` are those of folds 0, 1, ... as far as they are known. A fold that
         failed ends it too: nothing can save a candidate that failed.
         """
-        c = np.array(scores, dtype=np.float64)
+        key = tuple(scores)
+        if key not in self._known:  # it is asked several times per fold
+            self._known[key] = self._n_folds(np.array(key, dtype=np.float64))
+        return self._known[key]
+
+    def _n_folds(self, c: Scores) -> int | None:
         for j in range(1, len(c) + 1):
             if j == self._n_splits or not isfinite(c[j - 1]) or self._drops(c[:j]):
                 return j
@@ -106,6 +122,7 @@ class Race:
 
     def observe(self, scores: Any, is_best: bool) -> None:
         """Learn of a complete candidate; the best so far is the one to beat."""
+        self._known.clear()
         c = np.array(scores, dtype=np.float64)
         if self._best is not None:
             self._spreads.append(_variance(c - self._best))

@@ -31,8 +31,7 @@ from skhpo.space import Space
 
 _SAME = 1e-9  # relative difference up to which two scores are one
 _CLEARLY = 0.1  # of (best - median): the second check's distance below the best
-_N_INITIAL, _N_INITIAL_OF_MANY = 5, 3  # initial points of one study, of each of many
-_LEAST_INITIAL = 3
+_N_INITIAL = 3  # initial points of a study on other data
 _APART = 0.1  # mean distance per column between initial points
 
 
@@ -149,9 +148,7 @@ class WarmStart:
 
     def _start_from(self, case: "_Case") -> None:
         """The best points of other data come first; their scores are only a hint."""
-        many = len(self._cases) > 1
-        k = _N_INITIAL_OF_MANY if many else _N_INITIAL
-        rows = initial_rows(case.study, case.checks, self.space.categorical, k)
+        rows = initial_rows(case.study, case.checks, self.space.categorical)
         case.n_initial = len(rows)
         self._queue.extend((case.study, row) for row in rows)
         learn = getattr(self.then, "learn_prior", None)
@@ -221,20 +218,26 @@ def is_same_score(new: float, old: float) -> bool:
 
 
 def initial_rows(
-    study: OldStudy, first: Sequence[int], is_categorical: NDArray[np.bool_], k: int
+    study: OldStudy, first: Sequence[int], is_categorical: NDArray[np.bool_]
 ) -> list[int]:
-    """(<= k,) rows to start from, ``first`` among them: the best, spread.
+    """Rows to start from, ``first`` among them: the best, spread.
 
-    From the best down, whatever is not too near to one already chosen, as far as the
-    median; if that makes too few, the best of the others.
+    From the best down to the median, the next that is not too near to one already
+    chosen; if there is none, the next best.
     """
-    rows, order = list(first), study.order
-    for row in order[: max(_LEAST_INITIAL, (len(order) + 1) // 2)]:
-        distance = mean_distance(study.points[row], study.points[rows], is_categorical)
-        if len(rows) < k and distance.min() >= _APART:
-            rows.append(int(row))
-    others = [int(row) for row in order if row not in rows]
-    return rows + others[: max(0, _LEAST_INITIAL - len(rows))]
+    rows, order = list(first), study.order.tolist()
+    others = [row for row in order if row not in rows]
+    better_half = order[: (len(order) + 1) // 2]
+
+    def is_apart(row: int) -> bool:
+        near = mean_distance(study.points[row], study.points[rows], is_categorical)
+        return bool(near.min() >= _APART)
+
+    while len(rows) < _N_INITIAL and others:
+        spread = (row for row in others if row in better_half and is_apart(row))
+        rows.append(next(spread, others[0]))
+        others.remove(rows[-1])
+    return rows
 
 
 def mean_distance(

@@ -130,7 +130,7 @@ class BayesSearchCV(SequentialSearchCV):
         setting and a second one are evaluated first. If both scores are the old ones,
         data, splits and scorer are the same: all its rows count as observations, and
         none is tried again. Otherwise its scores are never mixed with the new ones:
-        its best settings, 5 at most, are tried first, and the Gaussian process takes
+        its three best settings, spread, are tried first, and the Gaussian process takes
         its ranking for a hint that fades unless the new scores confirm it. Rows
         outside the space are left out, with a warning; ``warm_start_`` says what was
         done. In nested cross-validation a search that saw all data leaks them.
@@ -170,9 +170,10 @@ class BayesSearchCV(SequentialSearchCV):
         far. ``"exact"`` drops it when it could not catch up with the best possible
         scores on all folds left, which never changes the winner among the same
         candidates; it needs a bounded score, such as accuracy, and turns itself off
-        with a warning otherwise. ``"forgiving"`` drops it when its mean is below the
-        incumbent's worst fold [3]_: about half of the fits are saved, for a winner that
-        is now and then the second best. A function
+        with a warning otherwise. ``"forgiving"`` drops it when it has fallen behind by
+        more than the incumbent's worst fold is below its mean, less after more folds
+        [3]_: 40 to 55 % of the fits are saved, for a winner that is now and then the
+        second best. A function
         ``f(candidate_scores, incumbent_scores)`` of two arrays, the first as long as
         folds were done, returns whether to drop. With several metrics the one that
         steers the search decides. None evaluates every fold of every candidate: rows
@@ -225,7 +226,7 @@ class BayesSearchCV(SequentialSearchCV):
 
     warm_start_ : str
         What came of ``warm_start_from``: "observations: 40 rows, 3 dropped" or "other
-        data: 5 initial points, prior mean with weight 0.6"; only where it was given.
+        data: 3 initial points, prior mean with weight 0.6"; only where it was given.
 
     n_points_ : int
         Candidates in flight.

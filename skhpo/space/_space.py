@@ -243,6 +243,8 @@ class Space:
         is_leaving = np.where(step < 0, u <= _FACE, u >= 1 - _FACE)
         step = np.where(is_leaving, -step, step)
         target = (u + step).clip(0.0, 1.0)
+        if not self._has_cells.any():
+            return target
         n_cells = self._n_cells[j]
         before = np.minimum(np.floor(u * n_cells), n_cells - 1)
         after = np.minimum(np.floor(target * n_cells), n_cells - 1)

@@ -86,8 +86,9 @@ def test_the_weighted_value_is_the_logarithm_less_the_log_cost():
     X = UNIT.sample(9, rng(3))
     value, log_cost = (lambda X: -X[:, 0]), (lambda X: 3.0 * X[:, 1])
     weighted = per_cost(value, log_cost, used=0.25)(X)
-    np.testing.assert_allclose(weighted, -X[:, 0] - 0.75 * 3.0 * X[:, 1])
-    np.testing.assert_array_equal(per_cost(value, log_cost, used=1.5)(X), -X[:, 0])
+    np.testing.assert_allclose(weighted, -X[:, 0] - (1 - 0.25**4) * 3.0 * X[:, 1])
+    for used in (1.0, 1.5):
+        np.testing.assert_array_equal(per_cost(value, log_cost, used)(X), -X[:, 0])
     weighted = per_cost(value, log_cost, used=-0.5)(X)
     np.testing.assert_allclose(weighted, -X[:, 0] - 3.0 * X[:, 1])
 

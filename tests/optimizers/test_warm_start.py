@@ -156,7 +156,7 @@ def test_the_same_data_make_a_short_second_search_at_least_as_good():
 def test_a_score_that_differs_makes_it_other_data(change):
     optimizer = warm([study()], RandomDesign(UNIT, rng=rng()))
     run(optimizer, lambda point: peak(point) + change, n=2)
-    assert optimizer.summary == "other data: 5 initial points"
+    assert optimizer.summary == "other data: 3 initial points"
 
 
 def test_one_score_of_two_is_not_enough():
@@ -204,15 +204,14 @@ def shifted(point):
     return 100.0 + 3.0 * peak(point)
 
 
-def test_other_data_give_five_initial_points_that_lie_apart():
+def test_other_data_give_three_initial_points_of_which_the_third_lies_apart():
     old = study(n=40)
-    asked = run(warm([old], RandomDesign(UNIT, rng=rng())), shifted, n=7)
+    asked = run(warm([old], RandomDesign(UNIT, rng=rng())), shifted, n=5)
     known = {UNIT.key(point) for point in old.points}
-    assert [UNIT.key(point) in known for point in asked] == [True] * 5 + [False] * 2
-    gaps = [mean_distance(asked[i], asked[:i], UNIT.categorical) for i in range(2, 5)]
-    assert min(gap.min() for gap in gaps) >= 0.1
+    assert [UNIT.key(point) in known for point in asked] == [True] * 3 + [False] * 2
+    assert mean_distance(asked[2], asked[:2], UNIT.categorical).min() >= 0.1
     median = np.median(old.scores)
-    assert all(peak(point) >= median for point in asked[:5])
+    assert all(peak(point) >= median for point in asked[:3])
 
 
 def test_scores_of_other_data_are_never_told():
@@ -241,7 +240,7 @@ def test_without_weight_the_process_is_the_plain_one():
     """The very points that a search proposes which starts from the same ones."""
     old = study(n=30, score=lambda point: -peak(point))
     asked = run(warm([old], model()), n=12)
-    first = [(point, None) for point in asked[:5]]
+    first = [(point, None) for point in asked[:3]]
     plain = Chain([FixedPoints(UNIT, first, rng=rng())], then=model())
     np.testing.assert_array_equal(run(plain, n=12), asked)
 
@@ -270,7 +269,7 @@ def test_a_related_study_saves_evaluations():
 def test_optimizers_without_a_prior_get_the_initial_points_only(kind):
     optimizer = warm([study()], Chain([], then=kind(UNIT, rng=rng())))
     run(optimizer, shifted, n=8)
-    assert optimizer.summary == "other data: 5 initial points"
+    assert optimizer.summary == "other data: 3 initial points"
 
 
 def test_each_of_several_studies_is_judged_by_itself():
@@ -322,7 +321,7 @@ def test_distances_count_categories_and_inactive_columns():
 def test_a_crowded_study_gives_three_initial_points_all_the_same():
     points = np.full((9, 2), 0.5) + 1e-3 * np.arange(9)[:, None]
     old = OldStudy(points, [{}] * 9, np.arange(9.0), np.ones(9))
-    assert initial_rows(old, [8], UNIT.categorical, 5) == [8, 7, 6]
+    assert initial_rows(old, [8], UNIT.categorical) == [8, 7, 6]
 
 
 def test_the_weight_is_kendalls_tau_and_needs_five_points():

@@ -2,7 +2,6 @@
 
 import io
 import pickle
-import re
 import warnings
 
 import numpy as np
@@ -71,11 +70,10 @@ def test_other_data_give_initial_points(door):
     search = door.search(Toy(), SPACE, n_iter=9, random_state=7, warm_start_from=old)
     search.fit(OTHER_X, OTHER_Y)
     kind = search.optimizer_
-    n_initial = int(re.match(r"other data: (\d) initial", search.warm_start_)[1])
-    assert 3 <= n_initial <= 5  # as many as lie apart
+    assert search.warm_start_.startswith("other data: 3 initial points")
     assert ("prior mean with weight" in search.warm_start_) == (kind == "gp")
     assert search.cv_results_["params"][0] == old.best_params_
-    assert set(settings_of(search)[:n_initial]) <= set(settings_of(old))
+    assert set(settings_of(search)[:3]) <= set(settings_of(old))
 
 
 @plain_doors
@@ -218,7 +216,11 @@ def test_every_kind_of_source_gives_the_same_points(trees, source_of):
 
 
 def _typed(params):
-    return sorted((name, type(value), value) for name, value in params.items())
+    """Names, types and values; pandas < 3 reads the last digit of a float wrongly."""
+    return sorted(
+        (name, type(value), f"{value:.12g}" if isinstance(value, float) else value)
+        for name, value in params.items()
+    )
 
 
 def test_costs_are_those_of_all_folds(trees):
