@@ -204,7 +204,8 @@ def test_a_method_that_breaks_says_how(bench):
 
 
 def test_constants_are_changed_for_a_while(bench):
-    from skhpo.optimizers._gp import _maximiser, _model, _optimizer
+    from skhpo.optimizers import _maximiser
+    from skhpo.optimizers._gp import _model, _optimizer
 
     _methods = bench("_methods")
     full, warp = _maximiser.FULL, _model.WARP_FROM
