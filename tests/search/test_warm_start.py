@@ -218,7 +218,7 @@ def test_every_kind_of_source_gives_the_same_points(trees, source_of):
 def _typed(params):
     """Names, types and values; pandas < 3 reads the last digit of a float wrongly."""
     return sorted(
-        (name, type(value), f"{value:.12g}" if isinstance(value, float) else value)
+        (name, type(value), f"{value:.9g}" if isinstance(value, float) else value)
         for name, value in params.items()
     )
 
