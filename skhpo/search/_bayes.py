@@ -5,30 +5,23 @@ from numbers import Integral
 
 import numpy as np
 
-from skhpo._errors import did_you_mean
 from skhpo._sklearn import Interval, StrOptions
 from skhpo.optimizers import (
-    Chain,
-    FixedPoints,
     ForestOptimizer,
     GaussianProcessOptimizer,
     GridDesign,
-    RandomDesign,
-    SobolDesign,
     TPEOptimizer,
     automatic_optimizer,
-    check_own_optimizer,
     fits_in,
     initial_design_size,
-    make_own_optimizer,
 )
 from skhpo.schedulers import Fifo
 from skhpo.search._base import SequentialSearchCV
-from skhpo.space import default_params
+from skhpo.search._optimizers import DESIGNS, check_optimizer, make_chain
 from skhpo.surrogates import LogEI, resolve_acquisition
 
 _OPTIMIZERS = ("auto", "gp", "forest", "tpe", "random", "sobol")
-_WITHOUT_ACQUISITION = ("tpe", "random", "sobol")
+_WITHOUT_ACQUISITION = ("tpe", *DESIGNS)
 
 
 class BayesSearchCV(SequentialSearchCV):
@@ -345,31 +338,30 @@ class BayesSearchCV(SequentialSearchCV):
 
     def _check_own_parameters(self):
         super()._check_own_parameters()
-        _check_optimizer(self.optimizer)
+        check_optimizer(self.optimizer, _OPTIMIZERS)
         acquisition = resolve_acquisition(self.acquisition)
         if acquisition != LogEI():
             _warn_if_ignored(self.optimizer, self.acquisition)
 
     def make_optimizer(self, space, given, streams, budget_used=None):
         """Return what proposes settings."""
-        rng = streams.generator("optimizer")
-        if not isinstance(self.optimizer, str):
-            own = make_own_optimizer(self.optimizer, space, rng=rng)
-            self.optimizer_ = own.name
-            return Chain([FixedPoints(space, given, rng=rng)], then=own)
-        self.optimizer_ = self._optimizer_name(space)
-        if self.optimizer_ == "grid":
+        rng, optimizer = streams.generator("optimizer"), self.optimizer
+        if isinstance(optimizer, str):
+            self.optimizer_ = optimizer = self._optimizer_name(space)
+        if optimizer == "grid":
             repeats = self.warm_start_from is None  # else what is known is left out
             return GridDesign(space, repeats=repeats, rng=rng)
-        given = FixedPoints(space, given, rng=rng)
-        if self.optimizer_ == "random":
-            return Chain([given], then=RandomDesign(space, rng=rng))
-        if self.optimizer_ == "sobol":
-            return Chain([given], then=SobolDesign(space, rng=rng))
-        own = default_params(space, self.estimator)
-        default = FixedPoints(space, [] if own is None else [own], rng=rng)
-        model = self._model_optimizer(space, budget_used, rng)
-        return Chain([given, default], then=model)
+        chain = make_chain(
+            optimizer,
+            space,
+            given,
+            estimator=self.estimator,
+            make_model=lambda: self._model_optimizer(space, budget_used, rng),
+            rng=rng,
+        )
+        if not isinstance(optimizer, str):
+            self.optimizer_ = chain.then.name
+        return chain
 
     def _model_optimizer(self, space, budget_used, rng):
         """Return the optimizer that learns from scores."""
@@ -399,19 +391,6 @@ class BayesSearchCV(SequentialSearchCV):
 
 
 # ---- helpers
-
-
-def _check_optimizer(optimizer):
-    """Refuse unknown names, and what is no optimizer."""
-    if not isinstance(optimizer, str):
-        check_own_optimizer(optimizer)
-    elif optimizer not in _OPTIMIZERS:
-        raise ValueError(
-            f"optimizer={optimizer!r} is not known."
-            f"{did_you_mean(optimizer, _OPTIMIZERS)} Choose one of "
-            f"{', '.join(map(repr, _OPTIMIZERS))}, or pass an object with ask and tell "
-            "(doc/own_optimizer.rst)."
-        )
 
 
 def _warn_if_ignored(optimizer, acquisition):

@@ -7,7 +7,6 @@ import numpy as np
 from sklearn.base import clone, is_classifier
 
 from skhpo._archive import build_cv_results
-from skhpo._errors import did_you_mean
 from skhpo._loop import SPACE_EXHAUSTED
 from skhpo._sklearn import Interval, StrOptions
 from skhpo.evaluation import (
@@ -19,15 +18,9 @@ from skhpo.evaluation import (
     resource_info,
 )
 from skhpo.optimizers import (
-    Chain,
     FidelityGaussianProcessOptimizer,
     FidelityTPEOptimizer,
-    FixedPoints,
-    RandomDesign,
-    SobolDesign,
-    check_own_optimizer,
     initial_design_size,
-    make_own_optimizer,
 )
 from skhpo.schedulers import (
     AsynchronousHalving,
@@ -39,6 +32,7 @@ from skhpo.schedulers import (
     median_bracket,
 )
 from skhpo.search._base import SequentialSearchCV
+from skhpo.search._optimizers import DESIGNS, check_optimizer, make_chain
 from skhpo.search._rungs import (
     RungPlan,
     curves,
@@ -47,11 +41,9 @@ from skhpo.search._rungs import (
     warn_of_misleading_rungs,
     what_was_done,
 )
-from skhpo.space import default_params
 
-_DESIGNS = {"random": RandomDesign, "sobol": SobolDesign}
 _MODELS = {"gp": FidelityGaussianProcessOptimizer, "tpe": FidelityTPEOptimizer}
-_OPTIMIZERS = (*_DESIGNS, *_MODELS)
+_OPTIMIZERS = (*DESIGNS, *_MODELS)
 
 PLAN_COMPLETED = "plan_completed"
 
@@ -439,15 +431,7 @@ class HyperbandSearchCV(SequentialSearchCV):
     # ---- check
 
     def _check_own_parameters(self):
-        if not isinstance(self.optimizer, str):
-            check_own_optimizer(self.optimizer)
-        elif self.optimizer not in _OPTIMIZERS:
-            raise ValueError(
-                f"optimizer={self.optimizer!r} is not known."
-                f"{did_you_mean(self.optimizer, _OPTIMIZERS)} Choose one of "
-                f"{', '.join(map(repr, _OPTIMIZERS))}, or pass an object with ask and "
-                "tell (doc/own_optimizer.rst)."
-            )
+        check_optimizer(self.optimizer, _OPTIMIZERS)
 
     def _check(self, X, y, params):
         task = super()._check(X, y, params)
@@ -532,23 +516,26 @@ class HyperbandSearchCV(SequentialSearchCV):
     def make_optimizer(self, space, given, streams, plan):
         """Return what proposes settings."""
         rng = streams.generator("optimizer")
-        given = FixedPoints(space, given, rng=rng)
-        if not isinstance(self.optimizer, str):
-            own = make_own_optimizer(self.optimizer, space, rng=rng)
-            self.optimizer_ = own.name
-            return Chain([given], then=own)
-        self.optimizer_ = self.optimizer
-        if self.optimizer in _DESIGNS:
-            return Chain([given], then=_DESIGNS[self.optimizer](space, rng=rng))
-        own = default_params(space, self.estimator)
-        default = FixedPoints(space, [] if own is None else [own], rng=rng)
-        model = _MODELS[self.optimizer](
+        chain = make_chain(
+            self.optimizer,
+            space,
+            given,
+            estimator=self.estimator,
+            make_model=lambda: self._model_optimizer(space, plan, rng),
+            rng=rng,
+        )
+        is_named = isinstance(self.optimizer, str)
+        self.optimizer_ = self.optimizer if is_named else chain.then.name
+        return chain
+
+    def _model_optimizer(self, space, plan, rng):
+        """Return the optimizer that learns from scores."""
+        return _MODELS[self.optimizer](
             space,
             max_resource=max(bracket.max_resource for bracket in plan.brackets),
             n_initial=initial_design_size(space, plan.n_candidates),
             rng=rng,
         )
-        return Chain([given, default], then=model)
 
     def _n_planned(self, task):
         return task.plan.n_trials

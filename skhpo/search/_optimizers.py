@@ -1,0 +1,45 @@
+"""What ``optimizer=`` means at each door that has it."""
+
+from skhpo._errors import did_you_mean
+from skhpo.optimizers import (
+    Chain,
+    FixedPoints,
+    RandomDesign,
+    SobolDesign,
+    check_own_optimizer,
+    make_own_optimizer,
+)
+from skhpo.space import default_params
+
+#: Optimizers that do not learn.
+DESIGNS = {"random": RandomDesign, "sobol": SobolDesign}
+
+
+def check_optimizer(optimizer, possible):
+    """Refuse unknown names, and what is no optimizer."""
+    if not isinstance(optimizer, str):
+        check_own_optimizer(optimizer)
+    elif optimizer not in possible:
+        raise ValueError(
+            f"optimizer={optimizer!r} is not known."
+            f"{did_you_mean(optimizer, possible)} Choose one of "
+            f"{', '.join(map(repr, possible))}, or pass an object with ask and tell "
+            "(doc/own_optimizer.rst)."
+        )
+
+
+def make_chain(optimizer, space, given, *, estimator, make_model, rng):
+    """Return the settings given by the user, then what ``optimizer`` proposes.
+
+    A name of :data:`DESIGNS`, or a user's own, comes right after them. For any other
+    name, ``make_model()`` makes what learns, which starts from the estimator's own
+    setting.
+    """
+    given = FixedPoints(space, given, rng=rng)
+    if not isinstance(optimizer, str):
+        return Chain([given], then=make_own_optimizer(optimizer, space, rng=rng))
+    if optimizer in DESIGNS:
+        return Chain([given], then=DESIGNS[optimizer](space, rng=rng))
+    own = default_params(space, estimator)
+    default = FixedPoints(space, [] if own is None else [own], rng=rng)
+    return Chain([given, default], then=make_model())
