@@ -4,35 +4,14 @@ import numpy as np
 import pytest
 
 import skhpo.optimizers._forest as forest_module
-from skhpo._types import Proposal, Result
 from skhpo.optimizers import ForestOptimizer, RandomDesign
 from skhpo.space import Integer, Space
 from skhpo.testing import toys
-
-UNIT = Space({"x": (0.0, 1.0), "y": (0.0, 1.0)})
+from tests.optimizers.asking import UNIT, best_after, peak, results
 
 
 def forest(space=UNIT, seed=0, **kwargs):
     return ForestOptimizer(space, rng=np.random.default_rng(seed), **kwargs)
-
-
-def results(points, scores):
-    pairs = enumerate(zip(points, scores, strict=True))
-    return [Result(Proposal(i, point), score) for i, (point, score) in pairs]
-
-
-def best_after(optimizer, score, n):
-    best = -np.inf
-    for _ in range(n):
-        (proposal,) = optimizer.ask(1)
-        value = score(proposal.point)
-        best = max(best, value)
-        optimizer.tell([Result(proposal, value)])
-    return best
-
-
-def peak(point):
-    return float(-np.sum((point - 0.3) ** 2))
 
 
 def told(n, score=peak, space=UNIT, **kwargs):

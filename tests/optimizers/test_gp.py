@@ -3,7 +3,7 @@ import pytest
 from numpy.linalg import LinAlgError
 
 import skhpo.optimizers._gp._model as model_module
-from skhpo._types import Proposal, Result
+from skhpo._types import Result
 from skhpo.optimizers import GaussianProcessOptimizer, RandomDesign
 from skhpo.optimizers._base import Unseen
 from skhpo.optimizers._gp._model import Model
@@ -11,31 +11,11 @@ from skhpo.optimizers._maximiser import maximise
 from skhpo.optimizers._observations import Observations
 from skhpo.space import Space
 from skhpo.testing import toys
-
-UNIT = Space({"x": (0.0, 1.0), "y": (0.0, 1.0)})
+from tests.optimizers.asking import UNIT, best_after, peak, results
 
 
 def gp(space=UNIT, seed=0, **kwargs):
     return GaussianProcessOptimizer(space, rng=np.random.default_rng(seed), **kwargs)
-
-
-def results(points, scores):
-    pairs = enumerate(zip(points, scores, strict=True))
-    return [Result(Proposal(i, point), score) for i, (point, score) in pairs]
-
-
-def best_after(optimizer, score, n):
-    best = -np.inf
-    for _ in range(n):
-        (proposal,) = optimizer.ask(1)
-        value = score(proposal.point)
-        best = max(best, value)
-        optimizer.tell([Result(proposal, value)])
-    return best
-
-
-def peak(point):
-    return float(-np.sum((point - 0.3) ** 2))
 
 
 @pytest.mark.parametrize("toy", toys(), ids=lambda toy: toy.name)

@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 from scipy.stats import randint
 
-from skhpo._types import Proposal, Result
+from skhpo._types import Proposal
 from skhpo.optimizers import RandomDesign, TPEOptimizer
 from skhpo.optimizers._tpe import cell_edges, good_points, improvements, is_plateau
 from skhpo.space import Integer, Space
 from skhpo.testing import OptimizerContract, toys
-
-UNIT = Space({"x": (0.0, 1.0), "y": (0.0, 1.0)})
+from tests.optimizers.asking import UNIT, best_after, peak, results
 
 
 class TestTPEOptimizer(OptimizerContract):
@@ -20,25 +19,6 @@ class TestTPEOptimizer(OptimizerContract):
 
 def tpe(space=UNIT, seed=0, **kwargs):
     return TPEOptimizer(space, rng=np.random.default_rng(seed), **kwargs)
-
-
-def results(points, scores):
-    pairs = enumerate(zip(points, scores, strict=True))
-    return [Result(Proposal(i, point), score) for i, (point, score) in pairs]
-
-
-def best_after(optimizer, score, n):
-    best = -np.inf
-    for _ in range(n):
-        (proposal,) = optimizer.ask(1)
-        value = score(proposal.point)
-        best = max(best, value)
-        optimizer.tell([Result(proposal, value)])
-    return best
-
-
-def peak(point):
-    return float(-np.sum((point - 0.3) ** 2))
 
 
 # The search -----------------------------------------------------------------------
