@@ -3,6 +3,11 @@
 from skhpo._types import Proposal, Result
 from skhpo.optimizers._auto import automatic_optimizer, fits_in
 from skhpo.optimizers._base import BaseOptimizer
+from skhpo.optimizers._cmaes import (
+    CovarianceMatrixAdaptation,
+    has_cmaes,
+    require_cmaes,
+)
 from skhpo.optimizers._design import (
     Chain,
     FixedPoints,
@@ -28,6 +33,7 @@ from skhpo.optimizers._warm_start import OldStudy, WarmStart
 __all__ = [
     "BaseOptimizer",
     "Chain",
+    "CovarianceMatrixAdaptation",
     "FidelityGaussianProcessOptimizer",
     "FidelityTPEOptimizer",
     "FixedPoints",
@@ -45,6 +51,8 @@ __all__ = [
     "automatic_optimizer",
     "check_own_optimizer",
     "fits_in",
+    "has_cmaes",
     "initial_design_size",
     "make_own_optimizer",
+    "require_cmaes",
 ]
