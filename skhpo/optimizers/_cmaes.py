@@ -157,7 +157,7 @@ class CovarianceMatrixAdaptation(BaseOptimizer):
 
     def _draw(self) -> tuple[Vector, Points]:
         """What the distribution gave, and the point of the space that it stands for."""
-        # Its own state of chance does not survive pickling: it gets a new one each time.
+        # Its own generator does not survive pickling: it gets a new seed each time.
         self._strategy.reseed_rng(int(self.rng.integers(2**32)))
         on_grid, x = self._strategy.ask()
         return x, self.space.snap(self._axes.to_cube(on_grid)[None])[0]
@@ -272,7 +272,7 @@ class Axes:
 
 
 def losses_of(scores: Sequence[float]) -> NDArray[np.float64]:
-    """(n,) numbers to be minimised: what failed is as bad as the worst, and a little."""
+    """(n,) numbers to be minimised; what failed is a little worse than the worst."""
     losses = -np.array(scores, dtype=float)
     is_known = np.isfinite(losses)
     if not is_known.any():
