@@ -1,0 +1,102 @@
+"""Kernel ridge regression over numeric and categorical columns: cheap and coarse.
+
+Notation
+--------
+======= ======= ========================================================================
+symbol  shape   meaning
+======= ======= ========================================================================
+X       (n, d)  encoded points: numeric columns in [0, 1], categories as codes
+D2      (n, m)  squared distances: (x - x')^2 per number, a weight per category
+s       ()      bandwidth, a share of the median of D2
+K       (n, m)  kernel exp(-D2 / (2 s))
+y       (n,)    targets, centred
+a       (n,)    dual coefficients, (K + noise I) a = y
+======= ======= ========================================================================
+
+No hyperparameter is learnt: it takes a millisecond for 200 points.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+
+Array = NDArray[np.float64]
+
+_MIN_SPREAD = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class KernelRidge:
+    """A fitted regression: call :meth:`predict`."""
+
+    X: Array
+    is_categorical: NDArray[np.bool_]
+    category_weight: float
+    bandwidth: float  # s
+    mean: float
+    dual: Array  # a
+
+    def predict(self, X: Array) -> Array:
+        """(m,) predictions."""
+        D2 = squared_distances(X, self.X, self.is_categorical, self.category_weight)
+        return self.mean + np.exp(-0.5 / self.bandwidth * D2) @ self.dual
+
+
+def fit_kernel_ridge(
+    X: Array,
+    y: Array,
+    is_categorical: NDArray[np.bool_],
+    *,
+    category_weight: float = 0.5,
+    width: float = 0.35,
+    noise: float = 0.05,
+) -> KernelRidge:
+    """Kernel ridge regression with a bandwidth from the data.
+
+    Parameters
+    ----------
+    X : (n, d) array
+    y : (n,) array
+        Finite.
+    category_weight : float, default=0.5
+        Squared distance of two different categories.
+    width : float, default=0.35
+        Bandwidth as a share of the median squared distance.
+    noise : float, default=0.05
+        Added to the diagonal, in units of the kernel's 1.
+    """
+    D2 = squared_distances(X, X, is_categorical, category_weight)
+    pairs = D2[np.triu_indices(len(X), 1)]
+    bandwidth = width * max(float(np.median(pairs)) if len(pairs) else 1.0, _MIN_SPREAD)
+    K = np.exp(-0.5 / bandwidth * D2)
+    K[np.diag_indices(len(X))] += noise
+    mean = float(y.mean())
+    dual = cho_solve(cho_factor(K, lower=True, overwrite_a=True), y - mean)
+    return KernelRidge(X, is_categorical, category_weight, bandwidth, mean, dual)
+
+
+def squared_distances(
+    A: Array, B: Array, is_categorical: NDArray[np.bool_], category_weight: float
+) -> Array:
+    """(n, m) D2."""
+    a, b = A[:, ~is_categorical], B[:, ~is_categorical]
+    D2 = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1) - 2.0 * (a @ b.T)
+    np.maximum(D2, 0.0, out=D2)  # can go below 0 by rounding
+    for j in np.flatnonzero(is_categorical):
+        D2 += category_weight * (A[:, j, None] != B[:, j])
+    return D2
+
+
+def gumbel_ranks(scores: Array) -> Array:
+    """(n,) targets from ranks: the best stand out, the bad ones are all alike.
+
+    Quantiles of the Gumbel law; ties share their mean rank, failures are the worst.
+    """
+    n = len(scores)
+    y = np.where(np.isfinite(scores), scores, -np.inf)
+    _, inverse, counts = np.unique(y, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    middle = (last - 0.5 * counts)[inverse.reshape(-1)]
+    return -np.log(-np.log(middle / n))
