@@ -208,6 +208,8 @@ class FixedPoints(BaseOptimizer):
         Where the points lie.
     points : iterable of (point, params)
         In the order of proposal; ``params`` are the exact values, or None.
+    origin : str, default="initial"
+        Label of these points: who gave them.
     rng : numpy.random.Generator
         Not used; every optimizer takes one.
     """
@@ -217,16 +219,18 @@ class FixedPoints(BaseOptimizer):
         space: Space,
         points: Iterable[tuple[Points, Mapping[str, Any] | None]],
         *,
+        origin: str = "initial",
         rng: np.random.Generator,
     ):
         super().__init__(space, rng=rng)
+        self.origin = origin
         self._queue = deque(points)
 
     def _suggest(self, unseen: Unseen) -> Proposal | None:
         while self._queue:
             point, params = self._queue.popleft()
             if point in unseen:
-                return self._proposal(point, params=params, origin="initial")
+                return self._proposal(point, params=params, origin=self.origin)
         return None
 
 
