@@ -1163,7 +1163,7 @@ def test_clone_and_set_params_work_on_a_space(door):
     copied = clone(search)
     assert deep_equal(copied.search_space, search.search_space)
     copied.set_params(search_space={"b": [1, 2]}, estimator__a=0.9)
-    copied.set_params(**{door.budget: 2}).fit(X, y)
+    copied.set_params(**{door.budget: 4}).fit(X, y)
     assert set(copied.best_params_) == {"b"}
     assert copied.best_estimator_.a == 0.9
     assert "a" in clone(search).fit(X, y).best_params_
