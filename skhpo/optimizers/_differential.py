@@ -57,7 +57,7 @@ _BEST_SHARE = 0.2  # p of pbest
 _MEMORY = 5  # H
 _FIRST_F, _FIRST_CR = 0.5, 0.7
 _SPREAD = 0.1  # of the laws of F and CR
-_N_CHILDREN = 4  # that the surrogate chooses from
+_N_CHILDREN = 16  # that the surrogate chooses from
 _N_UNSCREENED = 4  # without it: to have another one where the first was seen
 
 

@@ -15,10 +15,11 @@ from skhpo.surrogates._ridge import KernelRidge, fit_kernel_ridge, gumbel_ranks
 _MIN_ROWS = 8
 _MAX_ROWS = 300  # more are thinned
 _OFF_ABOVE = 1500
+_OPTIMISM = 0.5  # standard deviations that the unknown is worth
 
 
 class Screen:
-    """Ranks points by what kernel ridge regression expects of them.
+    """Ranks points by what kernel ridge regression expects of them, with some optimism.
 
     Learns the ranks of the scores, so that any score will do. Beyond 300 rows the
     better half of the places goes to the best ones, the other to the latest.
@@ -45,10 +46,10 @@ class Screen:
     def order(self, points: Points) -> NDArray[np.intp]:
         """(n,) the points' numbers, the most promising first."""
         try:
-            expected = self._fitted().predict(self.space.encode(points))
+            mean, deviation = self._fitted().predict(self.space.encode(points))
         except LinAlgError:
             return np.arange(len(points))
-        return np.argsort(-expected, kind="stable")
+        return np.argsort(-mean - _OPTIMISM * deviation, kind="stable")
 
     def _fitted(self) -> KernelRidge:
         if self._model is None:

@@ -11,16 +11,22 @@ s       ()      bandwidth, a share of the median of D2
 K       (n, m)  kernel exp(-D2 / (2 s))
 y       (n,)    targets, centred
 a       (n,)    dual coefficients, (K + noise I) a = y
+L       (n, n)  Cholesky factor of K + noise I
 ======= ======= ========================================================================
 
-No hyperparameter is learnt: it takes a millisecond for 200 points.
+No hyperparameter is learnt: it takes a millisecond for 200 points. How little is known
+of a place is the standard deviation of the Gaussian process with the same kernel [1]_.
+
+References
+----------
+.. [1] Rasmussen, Williams (2006), Gaussian Processes for Machine Learning, eq. (2.26).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_solve, solve_triangular
 
 Array = NDArray[np.float64]
 
@@ -36,12 +42,17 @@ class KernelRidge:
     category_weight: float
     bandwidth: float  # s
     mean: float
+    scale: float  # standard deviation of the targets
+    factor: Array  # L
     dual: Array  # a
 
-    def predict(self, X: Array) -> Array:
-        """(m,) predictions."""
+    def predict(self, X: Array) -> tuple[Array, Array]:
+        """(m,) predictions, and (m,) their standard deviations."""
         D2 = squared_distances(X, self.X, self.is_categorical, self.category_weight)
-        return self.mean + np.exp(-0.5 / self.bandwidth * D2) @ self.dual
+        K = np.exp(-0.5 / self.bandwidth * D2)
+        reduction = solve_triangular(self.factor, K.T, lower=True, check_finite=False)
+        variance = np.maximum(1.0 - (reduction**2).sum(axis=0), 0.0)
+        return self.mean + K @ self.dual, self.scale * np.sqrt(variance)
 
 
 def fit_kernel_ridge(
@@ -73,8 +84,12 @@ def fit_kernel_ridge(
     K = np.exp(-0.5 / bandwidth * D2)
     K[np.diag_indices(len(X))] += noise
     mean = float(y.mean())
-    dual = cho_solve(cho_factor(K, lower=True, overwrite_a=True), y - mean)
-    return KernelRidge(X, is_categorical, category_weight, bandwidth, mean, dual)
+    L = np.linalg.cholesky(K)
+    dual = cho_solve((L, True), y - mean, check_finite=False)
+    scale = float(y.std())
+    return KernelRidge(
+        X, is_categorical, category_weight, bandwidth, mean, scale, L, dual
+    )
 
 
 def squared_distances(
