@@ -123,7 +123,7 @@ class GeneticAlgorithm(EvolutionaryOptimizer):
         if self._screen is None or not self._screen.is_ready:
             return children
         points = np.array([child.point for child in children])
-        return [children[i] for i in self._screen.order(points)]
+        return [children[i] for i in self._screen.order(points, unseen.in_flight)]
 
     def _child(self) -> Child:
         mother = self._winner()
