@@ -185,7 +185,7 @@ class DifferentialEvolution(EvolutionaryOptimizer):
         if not is_screened:
             return children
         points = np.array([child.point for child in children])
-        return [children[i] for i in self._screen.order(points)]
+        return [children[i] for i in self._screen.order(points, unseen.in_flight)]
 
     def _next_target(self, unseen: Unseen) -> Member:
         """The next member, in turn, that has no child in flight; else the next one."""

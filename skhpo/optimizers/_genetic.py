@@ -123,7 +123,7 @@ class GeneticAlgorithm(EvolutionaryOptimizer):
         if self._screen is None or not self._screen.is_ready:
             return children
         points = np.array([child.point for child in children])
-        return [children[i] for i in self._screen.order(points)]
+        return [children[i] for i in self._screen.order(points, unseen.in_flight)]
 
     def _child(self) -> Child:
         mother = self._winner()
@@ -164,11 +164,11 @@ class GeneticAlgorithm(EvolutionaryOptimizer):
 
 
 def automatic_size(n_iter: int | None) -> int:
-    """mu: 1.6 sqrt(n_iter) within 8 to 40."""
+    """mu: 1.6 sqrt(n_iter) within 8 to 40; half of a smaller budget."""
     if n_iter is None:
         return _SIZE_WITHOUT_LIMIT
     size = min(max(round(1.6 * sqrt(n_iter)), _SMALLEST), _LARGEST)
-    return max(min(size, n_iter // 2), 2)
+    return max(min(size, n_iter // 2), 4)
 
 
 def varied_step(steps: Sequence[float], n_dims: int, rng: np.random.Generator) -> float:

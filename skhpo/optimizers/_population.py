@@ -30,7 +30,7 @@ from skhpo.optimizers._base import BaseOptimizer, Points, Unseen
 from skhpo.optimizers._design import LatinDesign
 from skhpo.space import Space
 
-_MIN_PARENTS = 4  # fewer members have no children
+_MIN_PARENTS = 4  # fewer members have no children: a target and three others
 _N_REDRAWS = 15  # attempts round a child that was seen before
 _REDRAW_STEP = 0.1
 _UNIFORM = 0.02  # mean distance per column below which a population is uniform
@@ -92,6 +92,11 @@ class EvolutionaryOptimizer(BaseOptimizer):
         n_initial: int | None = None,
         rng: np.random.Generator,
     ):
+        if population_size < _MIN_PARENTS:
+            raise ValueError(
+                f"population_size={population_size!r} is too small: evolution needs "
+                f"{_MIN_PARENTS} members at least. Leave it at 'auto' if in doubt."
+            )
         super().__init__(space, rng=rng)
         self.n_iter = n_iter
         self.population_size = population_size

@@ -107,4 +107,4 @@ def automatic_size(n_iter: int | None) -> int:
     """P: a fifth of the budget."""
     if n_iter is None:
         return _SIZE_WITHOUT_LIMIT
-    return max(min(max(n_iter // 5, _SMALLEST), _LARGEST, n_iter), 2)
+    return max(min(max(n_iter // 5, _SMALLEST), _LARGEST, n_iter), 4)

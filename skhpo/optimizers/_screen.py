@@ -43,10 +43,19 @@ class Screen:
         finite = scores[np.isfinite(scores)]
         return len(finite) > 1 and bool(np.any(finite != finite[0]))
 
-    def order(self, points: Points) -> NDArray[np.intp]:
-        """(n,) the points' numbers, the most promising first."""
+    def order(
+        self, points: Points, in_flight: Sequence[Points] = ()
+    ) -> NDArray[np.intp]:
+        """(n,) the points' numbers, the most promising first.
+
+        Points in flight are believed to come out as expected, so that the next ones
+        keep away from them.
+        """
         try:
-            mean, deviation = self._fitted().predict(self.space.encode(points))
+            model = self._fitted()
+            if len(in_flight):
+                model = model.believing(self.space.encode(np.array(in_flight)))
+            mean, deviation = model.predict(self.space.encode(points))
         except LinAlgError:
             return np.arange(len(points))
         return np.argsort(-mean - _OPTIMISM * deviation, kind="stable")

@@ -22,7 +22,7 @@ References
 .. [1] Rasmussen, Williams (2006), Gaussian Processes for Machine Learning, eq. (2.26).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,7 @@ class KernelRidge:
     is_categorical: NDArray[np.bool_]
     category_weight: float
     bandwidth: float  # s
+    noise: float
     mean: float
     scale: float  # standard deviation of the targets
     factor: Array  # L
@@ -48,11 +49,31 @@ class KernelRidge:
 
     def predict(self, X: Array) -> tuple[Array, Array]:
         """(m,) predictions, and (m,) their standard deviations."""
-        D2 = squared_distances(X, self.X, self.is_categorical, self.category_weight)
-        K = np.exp(-0.5 / self.bandwidth * D2)
+        K = self._kernel(X, self.X)
         reduction = solve_triangular(self.factor, K.T, lower=True, check_finite=False)
         variance = np.maximum(1.0 - (reduction**2).sum(axis=0), 0.0)
         return self.mean + K @ self.dual, self.scale * np.sqrt(variance)
+
+    def believing(self, X: Array) -> "KernelRidge":
+        """As if X had been observed, just as predicted: only deviations change.
+
+        Targets K a at the new rows are met by dual coefficients of 0 there.
+        """
+        across = self._kernel(self.X, X)
+        L21 = solve_triangular(self.factor, across, lower=True, check_finite=False).T
+        below = self._kernel(X, X) - L21 @ L21.T
+        below[np.diag_indices(len(X))] += self.noise
+        above = np.hstack([self.factor, np.zeros(across.shape)])
+        return replace(
+            self,
+            X=np.vstack([self.X, X]),
+            factor=np.vstack([above, np.hstack([L21, np.linalg.cholesky(below)])]),
+            dual=np.append(self.dual, np.zeros(len(X))),
+        )
+
+    def _kernel(self, A: Array, B: Array) -> Array:
+        D2 = squared_distances(A, B, self.is_categorical, self.category_weight)
+        return np.exp(-0.5 / self.bandwidth * D2)
 
 
 def fit_kernel_ridge(
@@ -85,10 +106,16 @@ def fit_kernel_ridge(
     K[np.diag_indices(len(X))] += noise
     mean = float(y.mean())
     L = np.linalg.cholesky(K)
-    dual = cho_solve((L, True), y - mean, check_finite=False)
-    scale = float(y.std())
     return KernelRidge(
-        X, is_categorical, category_weight, bandwidth, mean, scale, L, dual
+        X,
+        is_categorical,
+        category_weight,
+        bandwidth,
+        noise,
+        mean,
+        scale=float(y.std()),
+        factor=L,
+        dual=cho_solve((L, True), y - mean, check_finite=False),
     )
 
 

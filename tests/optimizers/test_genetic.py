@@ -142,4 +142,4 @@ def test_steps_shrink_near_an_optimum(monkeypatch):
 
 def test_the_automatic_size_is_the_root_of_the_budget():
     sizes = [automatic_size(n) for n in (4, 25, 100, 400, 10_000, None)]
-    assert sizes == [2, 8, 16, 32, 40, 20]
+    assert sizes == [4, 8, 16, 32, 40, 20]

@@ -103,6 +103,21 @@ def test_near_has_all_labels(algorithm):
     assert set(proposal.labels) == {"origin", "generation", "operator", "parents"}
 
 
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_too_few_members_are_refused(algorithm):
+    with pytest.raises(ValueError, match="population_size=3 is too small.*4 members"):
+        make(algorithm, population_size=3)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("n_iter", [1, 3, 7])
+def test_tiny_budgets_have_a_population_that_works(algorithm, n_iter):
+    optimizer = make(algorithm, CATEGORIES, n_iter=n_iter)
+    for i in range(12):
+        (proposal,) = optimizer.ask(1)
+        optimizer.tell([Result(proposal, float(i))])
+
+
 # New blood ------------------------------------------------------------------------
 
 

@@ -17,6 +17,18 @@ def test_the_point_nearest_to_the_best_comes_first():
     assert screen().order(points)[0] == 1
 
 
+def test_points_in_flight_push_others_away():
+    points = np.array([[0.3, 0.31], [0.45, 0.45]])
+    in_flight = [np.array([0.3, 0.3])] * 5
+    nobody = Screen(UNIT)
+    nobody.tell(results(UNIT.sample(12, np.random.default_rng(3)), np.arange(12.0)))
+    free = nobody._fitted().predict(points)[1]
+    crowded = nobody._fitted().believing(np.array(in_flight)).predict(points)[1]
+    assert (crowded < free).all()
+    assert crowded[0] / free[0] < crowded[1] / free[1]
+    assert set(nobody.order(points, in_flight)) == {0, 1}
+
+
 def test_learns_which_category_is_good():
     space = Space({"x": (0.0, 1.0), "kind": list("abc")})
     good = 0.5  # the cell of "b"

@@ -39,6 +39,21 @@ def test_deviations_are_those_of_a_gaussian_process():
     np.testing.assert_allclose(model.predict(new)[1], expected * y.std(), rtol=1e-6)
 
 
+def test_believing_is_observing_what_was_predicted():
+    X, y, new = data()
+    model = fit_kernel_ridge(X, y, NUMERIC, noise=0.05)
+    believed = new[:3]
+    expected, _ = model.predict(believed)
+    kernel = RBF(np.sqrt(model.bandwidth), length_scale_bounds="fixed")
+    oracle = GaussianProcessRegressor(kernel, alpha=0.05, optimizer=None)
+    oracle.fit(np.vstack([X, believed]), np.append(y, expected) - y.mean())
+    mean, deviation = oracle.predict(new, return_std=True)
+    found = model.believing(believed).predict(new)
+    np.testing.assert_allclose(found[0], mean + y.mean(), rtol=1e-6)
+    np.testing.assert_allclose(found[1], deviation * y.std(), rtol=1e-6)
+    np.testing.assert_allclose(found[0], model.predict(new)[0])
+
+
 def test_the_bandwidth_is_a_share_of_the_median_squared_distance():
     X, y, _ = data()
     gaps = [np.sum((a - b) ** 2) for i, a in enumerate(X) for b in X[:i]]
