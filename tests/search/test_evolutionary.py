@@ -130,6 +130,13 @@ def test_n_iter_settings_are_tried_and_no_fewer(algorithm):
     assert fitted.stop_reason_ == "n_iter"
 
 
+@every_algorithm
+@pytest.mark.parametrize("n_iter", [1, 2, 3, 5])
+def test_budgets_smaller_than_any_population_are_possible(algorithm, n_iter):
+    fitted = search(algorithm=algorithm, n_iter=n_iter, population_size="auto")
+    assert n_rows(fitted.fit(X, y)) == n_iter
+
+
 # ---- which algorithm
 
 
