@@ -18,7 +18,8 @@ Numbers are mutated by current-to-pbest/1, v = x + F (p - x) + F (a - b) [1]_. T
 difference of two categories means nothing. A category moves as far towards p as a
 number does on average, by taking p's value with probability F; and where a and b
 disagree, which is what their difference says about numbers, it takes a's value with
-probability F. As for numbers, what all members agree about stays as it is.
+probability F. What all four agree about would stay for ever, where no member has the
+right category: it is drawn anew with probability 0.1.
 
 A child that is not worse than its target takes its place, and the target goes to the
 archive. The population shrinks linearly, from exploring to exploiting [2]_.
@@ -57,6 +58,7 @@ _BEST_SHARE = 0.2  # p of pbest
 _MEMORY = 5  # H
 _FIRST_F, _FIRST_CR = 0.5, 0.7
 _SPREAD = 0.1  # of the laws of F and CR
+_REDRAWN = 0.1  # categories that all agree about
 _N_CHILDREN = 16  # that the surrogate chooses from
 _N_UNSCREENED = 4  # without it: to have another one where the first was seen
 
@@ -323,7 +325,12 @@ def category_mutation(
     F: Array,
     rng: np.random.Generator,
 ) -> Points:
-    """(n, d) p's category with probability F, then a's where a and b disagree."""
+    """(n, d) p's category with probability F, then a's where a and b disagree.
+
+    Where all four agree the category may be drawn anew; the result is to be snapped.
+    """
     v = np.where((rng.random(x.shape) < F) & ~np.isnan(p), p, x)
     follows = (rng.random(x.shape) < F) & (a != b) & ~np.isnan(a)
-    return np.where(follows, a, v)
+    is_agreed = (x == p) & (p == a) & (a == b)
+    is_redrawn = is_agreed & (rng.random(x.shape) < _REDRAWN)
+    return np.where(is_redrawn, rng.random(x.shape), np.where(follows, a, v))
