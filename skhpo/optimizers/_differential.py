@@ -38,7 +38,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from skhpo._types import Result
 from skhpo.optimizers._base import Points, Unseen
 from skhpo.optimizers._population import (
     Child,
@@ -47,7 +46,6 @@ from skhpo.optimizers._population import (
     cell_widths,
     filled,
 )
-from skhpo.optimizers._screen import Screen
 from skhpo.space import Space
 
 Array = NDArray[np.float64]
@@ -59,8 +57,6 @@ _MEMORY = 5  # H
 _FIRST_F, _FIRST_CR = 0.5, 0.7
 _SPREAD = 0.1  # of the laws of F and CR
 _REDRAWN = 0.1  # categories that all agree about
-_N_CHILDREN = 16  # that the surrogate chooses from
-_N_UNSCREENED = 4  # without it: to have another one where the first was seen
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,24 +166,22 @@ class DifferentialEvolution(EvolutionaryOptimizer):
     ):
         if population_size == "auto":
             population_size = automatic_size(space, n_iter)
-        super().__init__(space, n_iter=n_iter, population_size=population_size, rng=rng)
-        self.surrogate = surrogate
+        super().__init__(
+            space,
+            n_iter=n_iter,
+            population_size=population_size,
+            surrogate=surrogate,
+            rng=rng,
+        )
         self.history = SuccessHistory()
         self.archive: list[Member] = []
-        self._screen = None if surrogate is None else Screen(space)
         self._widths = cell_widths(space)
         self._last_target = -1
 
     # Children -------------------------------------------------------------------------
 
-    def _breed(self, unseen: Unseen) -> Sequence[Child]:
-        is_screened = self._screen is not None and self._screen.is_ready
-        n = _N_CHILDREN if is_screened else _N_UNSCREENED
-        children = self._trial_vectors(self._next_target(unseen), n)
-        if not is_screened:
-            return children
-        points = np.array([child.point for child in children])
-        return [children[i] for i in self._screen.order(points, unseen.in_flight)]
+    def _breed(self, n: int, unseen: Unseen) -> Sequence[Child]:
+        return self._trial_vectors(self._next_target(unseen), n)
 
     def _next_target(self, unseen: Unseen) -> Member:
         """The next member, in turn, that has no child in flight; else the next one."""
@@ -235,12 +229,6 @@ class DifferentialEvolution(EvolutionaryOptimizer):
         return np.where(self.space.categorical, categories, v)
 
     # Survivors ------------------------------------------------------------------------
-
-    def tell(self, results: Sequence[Result]) -> None:
-        """Let results into the population; failed ones (nan, infinite) stay outside."""
-        if self._screen is not None:
-            self._screen.tell(results)
-        super().tell(results)
 
     def _enter(self, member: Member, child: Child | None) -> None:
         rival = self._rival(child)
