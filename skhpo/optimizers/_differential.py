@@ -18,7 +18,8 @@ Numbers are mutated by current-to-pbest/1, v = x + F (p - x) + F (a - b) [1]_. T
 difference of two categories means nothing. A category moves as far towards p as a
 number does on average, by taking p's value with probability F; and where a and b
 disagree, which is what their difference says about numbers, it takes a's value with
-probability F. As for numbers, what all members agree about stays as it is.
+probability F. What all four agree about would stay for ever, where no member has the
+right category: it is drawn anew with probability 0.1.
 
 A child that is not worse than its target takes its place, and the target goes to the
 archive. The population shrinks linearly, from exploring to exploiting [2]_.
@@ -37,7 +38,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from skhpo._types import Result
 from skhpo.optimizers._base import Points, Unseen
 from skhpo.optimizers._population import (
     Child,
@@ -46,7 +46,6 @@ from skhpo.optimizers._population import (
     cell_widths,
     filled,
 )
-from skhpo.optimizers._screen import Screen
 from skhpo.space import Space
 
 Array = NDArray[np.float64]
@@ -57,8 +56,7 @@ _BEST_SHARE = 0.2  # p of pbest
 _MEMORY = 5  # H
 _FIRST_F, _FIRST_CR = 0.5, 0.7
 _SPREAD = 0.1  # of the laws of F and CR
-_N_CHILDREN = 16  # that the surrogate chooses from
-_N_UNSCREENED = 4  # without it: to have another one where the first was seen
+_REDRAWN = 0.1  # categories that all agree about
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,24 +166,22 @@ class DifferentialEvolution(EvolutionaryOptimizer):
     ):
         if population_size == "auto":
             population_size = automatic_size(space, n_iter)
-        super().__init__(space, n_iter=n_iter, population_size=population_size, rng=rng)
-        self.surrogate = surrogate
+        super().__init__(
+            space,
+            n_iter=n_iter,
+            population_size=population_size,
+            surrogate=surrogate,
+            rng=rng,
+        )
         self.history = SuccessHistory()
         self.archive: list[Member] = []
-        self._screen = None if surrogate is None else Screen(space)
         self._widths = cell_widths(space)
         self._last_target = -1
 
     # Children -------------------------------------------------------------------------
 
-    def _breed(self, unseen: Unseen) -> Sequence[Child]:
-        is_screened = self._screen is not None and self._screen.is_ready
-        n = _N_CHILDREN if is_screened else _N_UNSCREENED
-        children = self._trial_vectors(self._next_target(unseen), n)
-        if not is_screened:
-            return children
-        points = np.array([child.point for child in children])
-        return [children[i] for i in self._screen.order(points, unseen.in_flight)]
+    def _breed(self, n: int, unseen: Unseen) -> Sequence[Child]:
+        return self._trial_vectors(self._next_target(unseen), n)
 
     def _next_target(self, unseen: Unseen) -> Member:
         """The next member, in turn, that has no child in flight; else the next one."""
@@ -233,12 +229,6 @@ class DifferentialEvolution(EvolutionaryOptimizer):
         return np.where(self.space.categorical, categories, v)
 
     # Survivors ------------------------------------------------------------------------
-
-    def tell(self, results: Sequence[Result]) -> None:
-        """Let results into the population; failed ones (nan, infinite) stay outside."""
-        if self._screen is not None:
-            self._screen.tell(results)
-        super().tell(results)
 
     def _enter(self, member: Member, child: Child | None) -> None:
         rival = self._rival(child)
@@ -323,7 +313,12 @@ def category_mutation(
     F: Array,
     rng: np.random.Generator,
 ) -> Points:
-    """(n, d) p's category with probability F, then a's where a and b disagree."""
+    """(n, d) p's category with probability F, then a's where a and b disagree.
+
+    Where all four agree the category may be drawn anew; the result is to be snapped.
+    """
     v = np.where((rng.random(x.shape) < F) & ~np.isnan(p), p, x)
     follows = (rng.random(x.shape) < F) & (a != b) & ~np.isnan(a)
-    return np.where(follows, a, v)
+    is_agreed = (x == p) & (p == a) & (a == b)
+    is_redrawn = is_agreed & (rng.random(x.shape) < _REDRAWN)
+    return np.where(is_redrawn, rng.random(x.shape), np.where(follows, a, v))

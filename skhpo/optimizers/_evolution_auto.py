@@ -3,11 +3,12 @@
 ===========================================  ==========================================
 the space                                    what searches it
 ===========================================  ==========================================
-categories only                              "regularized"
 numbers only, four and more, and 30          "cmaes", where the package is installed
 candidates for each
 every other                                  "de"
 ===========================================  ==========================================
+
+Categories alone are no exception: ``doc/decisions/0011`` has the figures.
 """
 
 from skhpo.space import Space
@@ -18,8 +19,6 @@ _N_ITER_PER_DIM_CMAES = 30
 
 def automatic_evolution(space: Space, n_iter: int | None, has_cmaes: bool) -> str:
     """The name of what suits this space and this budget (None = no limit)."""
-    if space.categorical.all():
-        return "regularized"
     if has_cmaes and suits_cmaes(space, n_iter):
         return "cmaes"
     return "de"

@@ -23,7 +23,6 @@ from math import sqrt
 
 import numpy as np
 
-from skhpo._types import Result
 from skhpo.optimizers._base import Points, Unseen
 from skhpo.optimizers._population import (
     Child,
@@ -31,14 +30,12 @@ from skhpo.optimizers._population import (
     Member,
     filled,
 )
-from skhpo.optimizers._screen import Screen
 from skhpo.space import Space
 
 _FIRST_STEP, _MIN_STEP, _MAX_STEP = 0.25, 0.02, 0.5
 _SMALLEST, _LARGEST = 8, 40  # mu
 _SIZE_WITHOUT_LIMIT = 20
 _COLUMNS_MUTATED = 1.5
-_N_CHILDREN = 4  # per proposal: for the surrogate, or where the first was seen
 
 
 class GeneticAlgorithm(EvolutionaryOptimizer):
@@ -111,19 +108,19 @@ class GeneticAlgorithm(EvolutionaryOptimizer):
             population_size = automatic_size(n_iter)
         if mutation_rate == "auto":
             mutation_rate = min(_COLUMNS_MUTATED / max(space.n_dims, 1), 1.0)
-        super().__init__(space, n_iter=n_iter, population_size=population_size, rng=rng)
+        super().__init__(
+            space,
+            n_iter=n_iter,
+            population_size=population_size,
+            surrogate=surrogate,
+            rng=rng,
+        )
         self.tournament_size = tournament_size
         self.crossover_rate = crossover_rate
         self.mutation_rate = mutation_rate
-        self.surrogate = surrogate
-        self._screen = None if surrogate is None else Screen(space)
 
-    def _breed(self, unseen: Unseen) -> Sequence[Child]:
-        children = [self._child() for _ in range(_N_CHILDREN)]
-        if self._screen is None or not self._screen.is_ready:
-            return children
-        points = np.array([child.point for child in children])
-        return [children[i] for i in self._screen.order(points, unseen.in_flight)]
+    def _breed(self, n: int, unseen: Unseen) -> Sequence[Child]:
+        return [self._child() for _ in range(n)]
 
     def _child(self) -> Child:
         mother = self._winner()
@@ -151,12 +148,6 @@ class GeneticAlgorithm(EvolutionaryOptimizer):
         first = np.where(is_mothers, mother, father)
         second = np.where(is_mothers, father, mother)
         return self.space.snap(filled(first, second, self.rng)[None])[0]
-
-    def tell(self, results: Sequence[Result]) -> None:
-        """Let results into the population; failed ones (nan, infinite) stay outside."""
-        if self._screen is not None:
-            self._screen.tell(results)
-        super().tell(results)
 
     def _enter(self, member: Member, child: Child | None) -> None:
         self.members = [member, *self.members]  # of equals, the latest survives

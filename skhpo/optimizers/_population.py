@@ -28,9 +28,14 @@ from numpy.typing import NDArray
 from skhpo._types import Proposal, Result
 from skhpo.optimizers._base import BaseOptimizer, Points, Unseen
 from skhpo.optimizers._design import LatinDesign
+from skhpo.optimizers._screen import Screen
 from skhpo.space import Space
 
 _MIN_PARENTS = 4  # fewer members have no children: a target and three others
+_N_CHILDREN = 4  # to have another one where the first was seen
+_N_SCREENED = 16  # that the surrogate chooses from
+_OPTIMISM = 0.5  # deviations that the unknown is worth to it,
+_IMPATIENCE, _MAX_OPTIMISM = 0.1, 4.0  # and more with each result without improvement
 _N_REDRAWS = 15  # attempts round a child that was seen before
 _REDRAW_STEP = 0.1
 _UNIFORM = 0.02  # mean distance per column below which a population is uniform
@@ -71,8 +76,8 @@ class EvolutionaryOptimizer(BaseOptimizer):
         How many results there will be; None = unknown.
     population_size : int
         Members at the start.
-    n_initial : int
-        Points of the start, those told or asked by others counted.
+    surrogate : "auto" or None
+        "auto": a regression says which of several children is worth its evaluation.
     rng : numpy.random.Generator
         The only source of randomness.
 
@@ -89,7 +94,7 @@ class EvolutionaryOptimizer(BaseOptimizer):
         *,
         n_iter: int | None,
         population_size: int,
-        n_initial: int | None = None,
+        surrogate: str | None = None,
         rng: np.random.Generator,
     ):
         if population_size < _MIN_PARENTS:
@@ -100,10 +105,11 @@ class EvolutionaryOptimizer(BaseOptimizer):
         super().__init__(space, rng=rng)
         self.n_iter = n_iter
         self.population_size = population_size
-        self.n_initial = population_size if n_initial is None else n_initial
+        self.surrogate = surrogate
         self.members: list[Member] = []
         self.generation = 1  # of the next children; 0 is the start
-        self._design = LatinDesign(space, block=max(self.n_initial, 2), rng=rng)
+        self._design = LatinDesign(space, block=population_size, rng=rng)
+        self._screen = None if surrogate is None else Screen(space)
         self._children: dict[bytes, Child] = {}  # asked for and not told yet
         self._n_told = 0
         self._n_told_children = 0  # of this generation
@@ -114,7 +120,7 @@ class EvolutionaryOptimizer(BaseOptimizer):
     # Asking ---------------------------------------------------------------------------
 
     def _suggest(self, unseen: Unseen) -> Proposal | None:
-        if self._n_told + len(unseen.in_flight) < self.n_initial:
+        if self._n_told + len(unseen.in_flight) < self.population_size:
             return self._random(unseen, "initial")
         if self._n_newcomers > 0:
             self._n_newcomers -= 1
@@ -130,12 +136,12 @@ class EvolutionaryOptimizer(BaseOptimizer):
         )
 
     @abstractmethod
-    def _breed(self, unseen: Unseen) -> Sequence[Child]:
-        """Children for the next proposal, the most wanted first; seen ones, too."""
+    def _breed(self, n: int, unseen: Unseen) -> Sequence[Child]:
+        """n children, one of which will be the next proposal; seen ones, too."""
 
     def _unseen_child(self, unseen: Unseen) -> Child | None:
         """The first child that is new, or a new point beside one that is not."""
-        children = list(self._breed(unseen))
+        children = self._children_in_order(unseen)
         for child in children:
             if child.point in unseen and self.space.is_feasible(child.point):
                 return child
@@ -146,6 +152,19 @@ class EvolutionaryOptimizer(BaseOptimizer):
             if point in unseen and self.space.is_feasible(point):
                 return replace(children[0], point=point)
         return None
+
+    def _children_in_order(self, unseen: Unseen) -> Sequence[Child]:
+        """The most promising first, where there is a surrogate."""
+        if self._screen is None or not self._screen.is_ready:
+            return self._breed(_N_CHILDREN, unseen)
+        children = self._breed(_N_SCREENED, unseen)
+        optimism = min(_OPTIMISM + _IMPATIENCE * self._n_idle, _MAX_OPTIMISM)
+        order = self._screen.order(
+            np.array([child.point for child in children]),
+            optimism=optimism,
+            in_flight=unseen.in_flight,
+        )
+        return [children[i] for i in order]
 
     def _random(self, unseen: Unseen, operator: str) -> Proposal | None:
         point = self._design.next_point(unseen)
@@ -187,6 +206,8 @@ class EvolutionaryOptimizer(BaseOptimizer):
 
     def tell(self, results: Sequence[Result]) -> None:
         """Let results into the population; failed ones (nan, infinite) stay outside."""
+        if self._screen is not None:
+            self._screen.tell(results)
         for result in results:
             self._tell_one(result)
 
@@ -255,7 +276,7 @@ class EvolutionaryOptimizer(BaseOptimizer):
         return mean_distance(self.space, points.reshape(-1, self.space.n_dims))
 
     def _needs_restart(self) -> bool:
-        if len(self.members) < _MIN_PARENTS or self._n_told <= self.n_initial:
+        if len(self.members) < _MIN_PARENTS or self._n_told <= self.population_size:
             return False
         return self._n_idle >= self._patience or self.diversity < _UNIFORM
 

@@ -20,7 +20,6 @@ from skhpo.space import Space
 _SMALLEST, _LARGEST = 8, 100
 _SIZE_WITHOUT_LIMIT = 20
 _STEP = 0.2
-_N_CHILDREN = 4  # to have another one where the first was seen
 
 
 class RegularizedEvolution(EvolutionaryOptimizer):
@@ -84,9 +83,9 @@ class RegularizedEvolution(EvolutionaryOptimizer):
         super().__init__(space, n_iter=n_iter, population_size=population_size, rng=rng)
         self.tournament_size = tournament_size
 
-    def _breed(self, unseen: Unseen) -> Sequence[Child]:
+    def _breed(self, n: int, unseen: Unseen) -> Sequence[Child]:
         parent = self._winner()
-        crowd = np.repeat(parent.point[None], _N_CHILDREN, axis=0)
+        crowd = np.repeat(parent.point[None], n, axis=0)
         one_column = self.space.perturb(crowd, _STEP, self.rng, p=0.0)
         return [Child(point, "mutation", (parent,)) for point in one_column]
 

@@ -15,11 +15,10 @@ from skhpo.surrogates._ridge import KernelRidge, fit_kernel_ridge, gumbel_ranks
 _MIN_ROWS = 8
 _MAX_ROWS = 300  # more are thinned
 _OFF_ABOVE = 1500
-_OPTIMISM = 0.5  # standard deviations that the unknown is worth
 
 
 class Screen:
-    """Ranks points by what kernel ridge regression expects of them, with some optimism.
+    """Ranks points by what kernel ridge regression expects of them.
 
     Learns the ranks of the scores, so that any score will do. Beyond 300 rows the
     better half of the places goes to the best ones, the other to the latest.
@@ -44,12 +43,21 @@ class Screen:
         return len(finite) > 1 and bool(np.any(finite != finite[0]))
 
     def order(
-        self, points: Points, in_flight: Sequence[Points] = ()
+        self,
+        points: Points,
+        *,
+        optimism: float = 0.0,
+        in_flight: Sequence[Points] = (),
     ) -> NDArray[np.intp]:
         """(n,) the points' numbers, the most promising first.
 
-        Points in flight are believed to come out as expected, so that the next ones
-        keep away from them.
+        Parameters
+        ----------
+        points : (n, d) array
+        optimism : float, default=0.0
+            How many standard deviations are added to what is expected.
+        in_flight : sequence of (d,) array, default=()
+            Believed to come out as expected, so that the others keep away from them.
         """
         try:
             model = self._fitted()
@@ -58,7 +66,7 @@ class Screen:
             mean, deviation = model.predict(self.space.encode(points))
         except LinAlgError:
             return np.arange(len(points))
-        return np.argsort(-mean - _OPTIMISM * deviation, kind="stable")
+        return np.argsort(-mean - optimism * deviation, kind="stable")
 
     def _fitted(self) -> KernelRidge:
         if self._model is None:

@@ -237,13 +237,26 @@ A, B, C, D = 0.125, 0.375, 0.625, 0.875
 )
 def test_categories_come_from_the_best_or_from_a_difference(first, second, expected):
     x, p, a, b = np.array([[A], [B], [C], [D]])
-    v = category_mutation(x, p, a, b, np.array([0.5]), Fixed(first, second))
-    assert v == expected
+    draws = Fixed(first, second, 0.0, 0.99)
+    assert category_mutation(x, p, a, b, np.array([0.5]), draws) == expected
 
 
-def test_a_category_that_all_agree_about_stays():
+@pytest.mark.parametrize("lot, expected", [(0.09, 0.99), (0.11, A)])
+def test_a_category_that_all_agree_about_is_drawn_anew_now_and_then(lot, expected):
     x = p = a = b = np.array([A])
-    assert category_mutation(x, p, a, b, np.array([1.0]), Fixed(0.0, 0.0)) == A
+    draws = Fixed(0.0, 0.0, lot, 0.99)
+    assert category_mutation(x, p, a, b, np.array([1.0]), draws) == expected
+
+
+def test_a_category_that_no_member_has_is_found():
+    space = Space({f"c{j}": list("abcdefghijklmnopqrst") for j in range(3)})
+    optimizer = de(space, n_iter=400)
+    optimizer.tell(results(space.snap(np.full((1, 3), 0.01)), [0.0]))
+
+    def score(point):
+        return float(sum(v == "t" for v in space.to_params(point).values()))
+
+    assert best_after(optimizer, score, 300) == 3.0
 
 
 def test_small_steps_move_integers_now_and_then():

@@ -11,7 +11,7 @@ MIXED = Space({"x": (0.0, 1.0), "n": (1, 9), "kind": ["a", "b"]})
 @pytest.mark.parametrize(
     "space, n_iter, has_cmaes, expected",
     [
-        (LETTERS, 100, True, "regularized"),
+        (LETTERS, 100, True, "de"),
         (MIXED, 1000, True, "de"),
         (NUMBERS, 119, True, "de"),
         (NUMBERS, 120, True, "cmaes"),

@@ -160,10 +160,28 @@ def test_a_child_that_was_seen_becomes_a_neighbour(algorithm, monkeypatch):
     points = space.sample(6, np.random.default_rng(1))
     optimizer.tell(results(points, np.arange(6.0)))
     seen = Child(points[5], "mutation", (optimizer.members[0],))
-    monkeypatch.setattr(optimizer, "_breed", lambda unseen: [seen])
+    monkeypatch.setattr(optimizer, "_breed", lambda n, unseen: [seen])
     for proposal in optimizer.ask(3):
         assert proposal.labels["operator"] == "mutation"
         assert 0 < np.linalg.norm(proposal.point - points[5]) < 0.5
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS[:2])
+def test_while_nothing_improves_the_unknown_is_worth_more(algorithm, monkeypatch):
+    optimizer = make(algorithm, population_size=8, surrogate="auto")
+    points = UNIT.sample(10, np.random.default_rng(1))
+    optimizer.tell(results(points, [peak(point) for point in points]))
+    given, order = [], optimizer._screen.order
+
+    def recorded(points, *, optimism, **kwargs):
+        given.append(optimism)
+        return order(points, optimism=optimism, **kwargs)
+
+    monkeypatch.setattr(optimizer._screen, "order", recorded)
+    for score in (1.0, 0.0, 0.0, 0.0, 2.0, 0.0):
+        (proposal,) = optimizer.ask(1)
+        optimizer.tell([Result(proposal, score)])
+    np.testing.assert_allclose(given[1:], [0.5, 0.6, 0.7, 0.8, 0.5])
 
 
 def test_distances_count_categories_numbers_and_activity():

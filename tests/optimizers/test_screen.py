@@ -17,6 +17,15 @@ def test_the_point_nearest_to_the_best_comes_first():
     assert screen().order(points)[0] == 1
 
 
+def test_optimism_prefers_what_is_unknown():
+    model = Screen(UNIT)
+    points = UNIT.sample(40, np.random.default_rng(0)) * [0.5, 1.0]
+    model.tell(results(points, points[:, 1]))
+    good, unknown = [0.2, 0.9], [0.95, 0.9]
+    assert list(model.order(np.array([unknown, good]))) == [1, 0]
+    assert list(model.order(np.array([unknown, good]), optimism=4.0)) == [0, 1]
+
+
 def test_points_in_flight_push_others_away():
     points = np.array([[0.3, 0.31], [0.45, 0.45]])
     in_flight = [np.array([0.3, 0.3])] * 5
@@ -26,7 +35,7 @@ def test_points_in_flight_push_others_away():
     crowded = nobody._fitted().believing(np.array(in_flight)).predict(points)[1]
     assert (crowded < free).all()
     assert crowded[0] / free[0] < crowded[1] / free[1]
-    assert set(nobody.order(points, in_flight)) == {0, 1}
+    assert set(nobody.order(points, in_flight=in_flight)) == {0, 1}
 
 
 def test_learns_which_category_is_good():
