@@ -83,8 +83,7 @@ class EvolutionarySearchCV(SequentialSearchCV):
         [3]_ for spaces of categories: the oldest dies, however good. ``"cmaes"`` is
         the covariance matrix adaptation evolution strategy [4]_ [5]_ with margins
         for integers and categories [6]_, for numbers above all; it needs the package
-        ``cmaes`` (``python -m pip install cmaes``). ``"auto"`` takes
-        ``"regularized"`` where every parameter is a category, ``"cmaes"`` (if
+        ``cmaes`` (``python -m pip install cmaes``). ``"auto"`` takes ``"cmaes"`` (if
         installed) for four or more real numbers and nothing else with at least 30
         candidates for each, and ``"de"`` for all others; ``algorithm_`` says which.
 
@@ -544,6 +543,5 @@ def _check_has_numbers(space):
     raise ValueError(
         "algorithm='cmaes' adapts a normal distribution of numbers, and here every "
         f"parameter is a choice without order: {list(space.names)}. Use "
-        "algorithm='regularized', 'ga' or 'de', or 'auto', which would take "
-        "'regularized' here."
+        "algorithm='de' (which 'auto' would take), 'ga' or 'regularized'."
     )
