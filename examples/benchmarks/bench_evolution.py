@@ -326,6 +326,7 @@ SPACE = {
 }
 N_WORKERS = 8
 N_CANDIDATES = 500
+N_DRAWS = 2  # of fit times
 
 
 class Nothing(BaseEstimator):
@@ -436,14 +437,16 @@ def print_idle(args):
     for algorithm in ALGORITHMS:
         _common.progress(f"idle: {algorithm}")
         shares = [
-            np.mean([idle(algorithm, n, policy, seed) for seed in range(5)], axis=0)
+            np.mean(
+                [idle(algorithm, n, policy, seed) for seed in range(N_DRAWS)], axis=0
+            )
             for policy in cases.values()
         ]
         rows.append([algorithm, *(f"{a:.1%} ({b:.1%})" for a, b in shares)])
     _common.print_table(
         f"Idle share of {N_WORKERS} workers, {n} candidates, fit times log-normal with "
-        "sd 1, simulated, mean of 5;\nin brackets: before the last fit began (goal, "
-        "asynchronous: < 10 %)",
+        f"sd 1, simulated, mean of {N_DRAWS};\nin brackets: before the last fit began "
+        "(goal, asynchronous: < 10 %)",
         ["algorithm", *cases],
         rows,
     )
