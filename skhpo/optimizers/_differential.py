@@ -49,7 +49,6 @@ from skhpo.optimizers._population import (
 from skhpo.space import Space
 
 Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 _MIN_SIZE = 5
 _BEST_SHARE = 0.2  # p of pbest
@@ -259,7 +258,7 @@ class DifferentialEvolution(EvolutionaryOptimizer):
     @property
     def current_size(self) -> int:
         """Members now: from population_size linearly down to 5."""
-        return linear_size(self.population_size, self._n_told, self.n_iter)
+        return linear_size(self.population_size, self._n_spent, self.n_iter)
 
     def _shrink(self) -> None:
         size = self.current_size
@@ -280,7 +279,7 @@ def automatic_size(space: Space, n_iter: int | None) -> int:
 
 
 def linear_size(start: int, n_told: int, n_iter: int | None) -> int:
-    """Linear population size reduction, eq. (10) of [2]_."""
+    """Linear population size reduction, Tanabe, Fukunaga (2014), eq. (10)."""
     end = min(start, _MIN_SIZE)
     if n_iter is None:
         return start
@@ -289,7 +288,7 @@ def linear_size(start: int, n_told: int, n_iter: int | None) -> int:
 
 
 def lehmer_mean(values: Array, weights: Array) -> float:
-    """Weighted Lehmer mean, eq. (7) of [2]_: pulled to the large values."""
+    """Weighted Lehmer mean, Tanabe, Fukunaga (2014): pulled to the large values."""
     total = float(np.sum(weights * values))
     return float(np.sum(weights * values**2)) / total if total > 0 else 0.0
 

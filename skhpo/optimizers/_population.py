@@ -112,6 +112,7 @@ class EvolutionaryOptimizer(BaseOptimizer):
         self._screen = None if surrogate is None else Screen(space)
         self._children: dict[bytes, Child] = {}  # asked for and not told yet
         self._n_told = 0
+        self._n_spent = 0  # of n_iter: what an earlier search knew cost nothing
         self._n_told_children = 0  # of this generation
         self._n_newcomers = 0  # that a restart still has to propose
         self._best_score = -np.inf
@@ -216,15 +217,17 @@ class EvolutionaryOptimizer(BaseOptimizer):
         super().tell([result])
         child = self._children.pop(key, None)
         member = self._member(result, key, child)
+        is_old = result.proposal.labels.get("origin") == "warm_start"
         self._n_told += 1
-        self._n_idle += 1
+        self._n_spent += not is_old
+        self._n_idle += not is_old
         if member is not None:
             self.members = [other for other in self.members if other.key != key]
             self._enter(member, child)
             self._note_improvement(member)
         if child is not None:
             self._count_child()
-        if self._needs_restart():
+        if not is_old and self._needs_restart():
             self._restart()
 
     def _member(self, result: Result, key: bytes, child: Child | None) -> Member | None:

@@ -118,6 +118,20 @@ def test_tiny_budgets_have_a_population_that_works(algorithm, n_iter):
         optimizer.tell([Result(proposal, float(i))])
 
 
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_what_an_earlier_search_knew_costs_nothing(algorithm):
+    optimizer = make(algorithm, population_size=12, n_iter=60)
+    labels = {"origin": "warm_start"}
+    points = UNIT.sample(80, np.random.default_rng(1))
+    points = sorted(points, key=peak, reverse=True)  # nothing improves for long
+    optimizer.tell(
+        [Result(Proposal(i, x, None, labels), peak(x)) for i, x in enumerate(points)]
+    )
+    assert len(optimizer.members) == 12
+    (proposal,) = optimizer.ask(1)
+    assert proposal.labels["operator"] not in ("initial", "restart")
+
+
 # New blood ------------------------------------------------------------------------
 
 
