@@ -3,7 +3,7 @@
 ===========================================  ==========================================
 the space                                    what searches it
 ===========================================  ==========================================
-numbers only, four and more, and 30          "cmaes", where the package is installed
+numbers only, six and more, and 60           "cmaes", where the package is installed
 candidates for each
 every other                                  "de"
 ===========================================  ==========================================
@@ -13,8 +13,8 @@ Categories alone are no exception: ``doc/decisions/0011`` has the figures.
 
 from skhpo.space import Space
 
-_MIN_DIMS_CMAES = 4
-_N_ITER_PER_DIM_CMAES = 30
+_MIN_DIMS_CMAES = 6
+_N_ITER_PER_DIM_CMAES = 60
 
 
 def automatic_evolution(space: Space, n_iter: int | None, has_cmaes: bool) -> str:

@@ -84,7 +84,7 @@ class EvolutionarySearchCV(SequentialSearchCV):
         the covariance matrix adaptation evolution strategy [4]_ [5]_ with margins
         for integers and categories [6]_, for numbers above all; it needs the package
         ``cmaes`` (``python -m pip install cmaes``). ``"auto"`` takes ``"cmaes"`` (if
-        installed) for four or more real numbers and nothing else with at least 30
+        installed) for six or more real numbers and nothing else with at least 60
         candidates for each, and ``"de"`` for all others; ``algorithm_`` says which.
 
     population_size : int or "auto", default="auto"

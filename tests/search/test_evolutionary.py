@@ -146,12 +146,12 @@ def test_algorithm_says_what_was_used(algorithm):
 
 
 def test_auto_goes_by_the_space_and_the_budget():
-    numbers = {name: (0.0, 1.0) for name in "abcd"}
+    numbers = {name: (0.0, 1.0) for name in "abcdef"}
     cases = [
         (WIDE, 24, "de"),
         ({"kind": list("xyz"), "b": Integer(1, 2), "a": (0.0, 1.0)}, 24, "de"),
-        (numbers, 40, "de"),
-        (numbers, 120, "cmaes"),
+        (numbers, 100, "de"),
+        (numbers, 360, "cmaes"),
         ({name: list("xyzuvw") for name in "abc"}, 100, "de"),
         ({name: list("xyzuvw") for name in "ab"}, 100, "grid"),
     ]
@@ -162,8 +162,8 @@ def test_auto_goes_by_the_space_and_the_budget():
 
 def test_auto_does_without_a_package_that_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "cmaes", None)
-    numbers = {name: (0.0, 1.0) for name in "abcd"}
-    assert search(n_iter=200)._algorithm_name(Space(numbers)) == "de"
+    numbers = {name: (0.0, 1.0) for name in "abcdef"}
+    assert search(n_iter=400)._algorithm_name(Space(numbers)) == "de"
 
 
 @every_algorithm
