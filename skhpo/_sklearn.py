@@ -12,6 +12,7 @@ same signatures from 1.6 to 1.9: ``_get_scorers``, ``_get_routed_params_for_fit`
 import warnings
 
 from sklearn.base import _fit_context  # validation + callback teardown; 1.3
+from sklearn.base import is_regressor
 from sklearn.metrics._scorer import (
     _MultimetricScorer,  # what _get_scorers builds; 0.24
     _PassthroughScorer,  # ... where there is no scoring: the estimator's own; 0.22
@@ -28,6 +29,7 @@ from sklearn.utils._param_validation import (
     Interval,  # declared constraints of constructor parameters; 1.2
     StrOptions,
 )
+from sklearn.utils._response import _get_response_values  # what a scorer sees; 1.3
 from sklearn.utils.metaestimators import _safe_split  # precomputed kernels; 0.18
 from sklearn.utils.validation import _check_method_params  # rows of fit params; 0.22
 
@@ -53,6 +55,8 @@ __all__ = [
     "scorer_dict",
     "scorer_names",
     "scorer_parts",
+    "scorer_predictions",
+    "scorer_response_method",
     "warn_or_raise_about_fit_failures",
     "warning_filters",
 ]
@@ -91,6 +95,31 @@ def scorer_parts(scorer):
     if type(scorer) is not _Scorer:
         return None
     return scorer._score_func, scorer._sign, scorer._kwargs
+
+
+def scorer_response_method(scorer):
+    """Return the method, or the methods to choose from, that a scorer asks.
+
+    None for scorers that ``make_scorer`` has not built.
+    """
+    return scorer._response_method if type(scorer) is _Scorer else None
+
+
+def scorer_predictions(scorer, estimator, X):
+    """Return what a scorer of ``make_scorer`` hands to its function, and its source.
+
+    The source is the name of the method. Of two classes it is the column of the
+    positive one that is handed over.
+    """
+    pos_label = None if is_regressor(estimator) else scorer._get_pos_label()
+    values, _, name = _get_response_values(
+        estimator,
+        X,
+        scorer._response_method,
+        pos_label=pos_label,
+        return_response_method_used=True,
+    )
+    return values, name
 
 
 def warn_or_raise_about_fit_failures(errors, error_score):

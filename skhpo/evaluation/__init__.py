@@ -3,6 +3,7 @@
 from skhpo.evaluation._best_scores import best_possible_score
 from skhpo.evaluation._dispatch import open_dispatcher
 from skhpo.evaluation._evaluator import FoldEvaluator, RacingEvaluator
+from skhpo.evaluation._predictions import PredictionPlan, PredictionStore
 from skhpo.evaluation._racing import Race, check_racing, make_race
 from skhpo.evaluation._resources import (
     Resource,
@@ -19,6 +20,8 @@ from skhpo.evaluation._training import Stage, Training
 __all__ = [
     "FoldEvaluator",
     "Payload",
+    "PredictionPlan",
+    "PredictionStore",
     "Race",
     "RacingEvaluator",
     "Resource",
