@@ -11,8 +11,10 @@ same signatures from 1.6 to 1.9: ``_get_scorers``, ``_get_routed_params_for_fit`
 
 import warnings
 
-from sklearn.base import _fit_context  # validation + callback teardown; 1.3
-from sklearn.base import is_regressor
+from sklearn.base import (
+    _fit_context,  # validation + callback teardown; 1.3
+    is_regressor,
+)
 from sklearn.metrics._scorer import (
     _MultimetricScorer,  # what _get_scorers builds; 0.24
     _PassthroughScorer,  # ... where there is no scoring: the estimator's own; 0.22

@@ -141,7 +141,7 @@ class PredictionStore:
     Parameters
     ----------
     max_bytes : float or None
-        What may be kept; beyond it everything is let go and ``on_full`` is called, once.
+        What may be kept; beyond it all is let go and ``on_full`` is called, once.
     """
 
     max_bytes: float | None = None

@@ -90,9 +90,9 @@ def merged_folds(s: Array, n_test: float, n_least: int = 20) -> Array:
     In a fold of one row some candidate is always right: eq. (3) would take that for
     luck.
     """
-    n_folds = max(3, int(len(s) * n_test // n_least))
-    if n_folds >= len(s):
+    if n_test >= n_least or len(s) <= 3:
         return s
+    n_folds = max(3, int(len(s) * n_test // n_least))
     return np.stack([part.mean(axis=0) for part in np.array_split(s, n_folds)])
 
 
@@ -102,7 +102,7 @@ def corrected_variance(values: Array, test_to_train: float) -> float:
 
 
 def bootstrap_weights(units: NDArray, n_samples: int, rng: np.random.Generator):
-    """(B, n) how often each row is in each sample; ``units`` (n,) are drawn as wholes."""
+    """(B, n) how often each row is in each sample; equal ``units`` stay together."""
     _, place = np.unique(units, return_inverse=True)
     n_units = int(place.max()) + 1
     drawn = rng.multinomial(n_units, np.full(n_units, 1 / n_units), size=n_samples)
@@ -183,11 +183,53 @@ def r2(y, p, w, v):
 
 
 def balanced_accuracy(y, p, w, v):
-    """Mean over the classes of the share that is found; classes not there are left out."""
+    """Mean over the classes that are there of the share that is found."""
     w = w if v is None else w * v
     right = (y == p).astype(float)
     recalls = [_weighted_mean(right[y == k], w[:, y == k]) for k in np.unique(y)]
     return _mean_of_known(np.stack(recalls))
+
+
+#: From tp, predicted and true weights of a class.
+_OF_CLASS = {
+    "precision_score": lambda tp, predicted, true: (tp, predicted),
+    "recall_score": lambda tp, predicted, true: (tp, true),
+    "f1_score": lambda tp, predicted, true: (2 * tp, predicted + true),
+    "jaccard_score": lambda tp, predicted, true: (tp, predicted + true - tp),
+}
+
+
+def class_score(name: str, average: str) -> PooledScore:
+    """Make the pooled precision, recall, F1 or Jaccard score; 0 / 0 is 0.
+
+    ``average`` is scikit-learn's: "binary" is the class of code 1.
+    """
+
+    def score(y, p, w, v):
+        w = w if v is None else w * v
+        codes = [1] if average == "binary" else np.union1d(y, p)
+        tp, predicted, true = (
+            np.stack([w @ rows(k).astype(float) for k in codes], axis=1)  # (B, K)
+            for rows in (
+                lambda k: (y == k) & (p == k),
+                lambda k: p == k,
+                lambda k: y == k,
+            )
+        )
+        if average == "micro":
+            tp, predicted, true = (
+                a.sum(axis=1, keepdims=True) for a in (tp, predicted, true)
+            )
+        above, below = _OF_CLASS[name](tp, predicted, true)
+        values = above / np.where(below > 0, below, 1)
+        share = {"weighted": true, "macro": predicted + true > 0}.get(
+            average, below >= 0
+        )
+        share = share / np.maximum(share.sum(axis=1, keepdims=True), 1e-300)
+        values = (values * share).sum(axis=1)
+        return np.where(w.sum(axis=1) > 0, values, np.nan)
+
+    return score
 
 
 def auc(y, p, w, v):
@@ -268,10 +310,22 @@ def fast_score(function, arguments, y, p, classes, are_labels) -> PooledScore | 
     ``p`` (R, n, ...) are the predictions of any of the candidates, ``classes`` those of
     which y, and with ``are_labels`` also p, are codes, or None.
     """
-    if arguments or not str(function.__module__).startswith("sklearn.metrics."):
+    if not str(function.__module__).startswith("sklearn.metrics."):
         return None
     kind = _kind_of(y, p, classes, are_labels)
-    return _FAST.get(kind, {}).get(function.__name__)
+    if kind == "labels" and function.__name__ in _OF_CLASS:
+        return _fast_class_score(function.__name__, arguments, classes)
+    return None if arguments else _FAST.get(kind, {}).get(function.__name__)
+
+
+def _fast_class_score(name, arguments, classes):
+    average = arguments.get("average", "binary")
+    is_usual = set(arguments) <= {"average", "pos_label"}
+    is_usual &= average in ("binary", "macro", "micro", "weighted")
+    if average == "binary":  # the positive class is called 1
+        is_usual &= arguments.get("pos_label", 1) == 1
+        is_usual &= len(classes) == 2 and classes[1] == 1
+    return class_score(name, average) if is_usual else None
 
 
 def _kind_of(y, p, classes, are_labels):

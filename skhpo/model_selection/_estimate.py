@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import check_cv
+from sklearn.model_selection import LeaveOneOut, check_cv
 
 from skhpo.evaluation import best_possible_score
 from skhpo.model_selection._bias import (
@@ -78,7 +78,7 @@ class ScoreEstimate:
     reservations: tuple = ()
     bounded: bool = True  # a score of at most 1
     draws: Any = field(default=None, compare=False)  # (B,) BBC, or None
-    sd: float = np.nan  # of the score, without draws
+    sd: float = 0.0  # of the score, without draws
     df: int = 0
 
     def interval(self, level=0.95):
@@ -102,7 +102,8 @@ class ScoreEstimate:
             low, high = np.quantile(self.draws, [(1 - level) / 2, (1 + level) / 2])
             return float(low), float(high)
         half = self.sd * stats.t.ppf((1 + level) / 2, self.df)
-        return float(self.score - half), float(self.score + half)
+        high = min(self.score + half, 1.0) if self.bounded else self.score + half
+        return float(self.score - half), float(high)
 
     def warn(self):
         """Give an :class:`OptimismWarning` where the best score is expected to flatter.
@@ -231,7 +232,9 @@ def summary(search):
 
 def _what_was_done(search):
     n, reason = len(search.cv_results_["params"]), getattr(search, "stop_reason_", None)
-    rows = "rows (candidates and rungs)" if "rung" in search.cv_results_ else "candidates"
+    rows = (
+        "rows (candidates and rungs)" if "rung" in search.cv_results_ else "candidates"
+    )
     end = f", ended by {reason}" if reason else ""
     return f"{type(search).__name__}: {n} {rows}, {search.n_splits_} folds{end}"
 
@@ -246,7 +249,9 @@ def _expected(estimate):
         "    this one was lucky cannot be told from the search itself.",
         f"    {estimate.method}",
     ]
-    return "\n".join(lines + [f"    Not seen: {text}" for text in estimate.reservations])
+    return "\n".join(
+        lines + [f"    Not seen: {text}" for text in estimate.reservations]
+    )
 
 
 # ---- the two estimates
@@ -409,7 +414,8 @@ def _fold_sizes(search):
     k = getattr(cv, "cvargs", {}).get("n_splits", search.n_splits_)  # of RepeatedKFold
     share = getattr(cv, "test_size", None)
     share = share if isinstance(share, float) else 1 / max(k, 2)
-    return np.inf, share / (1 - share)
+    n_test = 1 if isinstance(cv, LeaveOneOut) else np.inf
+    return n_test, share / (1 - share)
 
 
 def _is_bounded(search, metric):

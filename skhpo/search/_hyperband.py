@@ -191,7 +191,8 @@ class HyperbandSearchCV(SequentialSearchCV):
         was trained in full. They are made once, for the scorer; they show where a
         candidate errs (``predictions_``) and tell best how much ``best_score_``
         flatters (``score_estimate_``). They take 4 bytes per row, candidate and column
-        (of probabilities of several classes); y is kept with them. "auto" keeps up to 256 MB, or nothing, with a warning.
+        (of probabilities of several classes); y is kept with them. "auto" keeps up to
+        256 MB, or nothing, with a warning.
 
     callbacks : callable or list of callables, default=None
         Functions ``f(progress)`` called after each row with a

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier, is_clusterer
@@ -220,14 +219,14 @@ def open_keeping(store_predictions, task, scorer, n_complete, choices_of):
             f"store_predictions={store_predictions!r} has no effect without y: there "
             "is nothing to predict.",
             UserWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
         return None
     target = _target(task, scorer)
     n_bytes = _bytes_needed(task, scorer, target, n_complete)
     if store_predictions == "auto":
         if n_bytes is not None and n_bytes > AUTO_BYTES:
-            _warn_of_size(n_bytes, stacklevel=6)
+            _warn_of_size(n_bytes, stacklevel=7)  # whoever called fit
             return None
         store = PredictionStore(AUTO_BYTES, on_full=_warn_of_size)
     else:
