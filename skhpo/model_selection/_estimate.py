@@ -369,7 +369,7 @@ class _Table:
                 for fold in range(search.n_splits_)
             ]
         )
-        self.rows = np.flatnonzero(_is_complete(results) & np.isfinite(s).all(axis=0))
+        self.rows = np.flatnonzero(is_complete(results) & np.isfinite(s).all(axis=0))
         if search.best_index_ not in self.rows:
             raise AttributeError(
                 "The best row has no score that is a number on every fold."
@@ -393,15 +393,15 @@ def chosen_metric(search):
     return search.refit if several else "score"
 
 
-def _is_complete(results):
-    """(n,) whether a row was offered to the choice."""
+def is_complete(results):
+    """(n,) whether a row of ``cv_results_`` was offered to the choice."""
     n = len(results["params"])
     status = results.get("status", np.full(n, "complete"))
     resource = results.get("n_resources", np.ones(n))
-    is_complete = np.asarray(status) == "complete"
-    if not is_complete.any():
-        return is_complete
-    return is_complete & (resource == np.max(np.asarray(resource)[is_complete]))
+    is_whole = np.asarray(status) == "complete"
+    if not is_whole.any():
+        return is_whole
+    return is_whole & (resource == np.max(np.asarray(resource)[is_whole]))
 
 
 def _fold_sizes(search):

@@ -48,6 +48,7 @@ from skhpo.evaluation import (
     open_dispatcher,
     open_store,
 )
+from skhpo.model_selection import check_leaks, score_estimate, summary
 from skhpo.optimizers import OldStudy, WarmStart
 from skhpo.search._budget import BudgetUsed
 from skhpo.search._predictions import Keeping, open_keeping
@@ -184,8 +185,6 @@ class SequentialSearchCV(BaseSearchCV):
     @cached_property
     def score_estimate_(self):
         """What ``best_score_`` would be without its expected optimism."""
-        from skhpo.model_selection import score_estimate  # imports the searches
-
         return score_estimate(self)
 
     def summary(self):
@@ -197,8 +196,6 @@ class SequentialSearchCV(BaseSearchCV):
             A few lines: what was tried, the best setting, its score, and the expected
             optimism of that score.
         """
-        from skhpo.model_selection import summary
-
         return summary(self)
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -264,6 +261,7 @@ class SequentialSearchCV(BaseSearchCV):
         routed = self._get_routed_params_for_fit(params)
         contexts = FoldContexts(self, X, y, fit_metadata(params))
         splits = self._split(X, y, routed.splitter.split)
+        check_leaks(self, X, splits, params)
         streams = Streams(check_random_state(self.random_state).randint(2**31 - 1))
         space = self._make_space(streams)
         return _Task(

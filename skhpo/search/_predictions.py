@@ -15,6 +15,7 @@ from skhpo.evaluation._predictions import (
     codes_of,
     machine_bytes,
 )
+from skhpo.model_selection._guards import split_facts, times_of
 
 
 class Predictions(Mapping):
@@ -247,7 +248,7 @@ def _target(task, scorer):
         classes=classes,
         groups=_groups(task),
         weight=_weight(task),
-        is_ordered=all(np.max(train) < np.min(test) for train, test in task.splits),
+        is_ordered=split_facts(task.splits, when=times_of(task.X)).is_series,
     )
 
 
