@@ -55,13 +55,18 @@ def confirm(search, X, y=None, *, top=3, seeds=5, params=None, cv=None, n_jobs=N
         A row per candidate, the index its row in ``cv_results_``: ``old_score`` and
         ``old_rank`` in the search, ``new_score`` (mean over seeds and folds), ``se``
         (standard error over the seeds: of splits and seeds, not of the rows),
-        ``new_rank`` among these, and ``params``. ``leaders.attrs["scores"]`` is the
-        array of all scores, (candidates, seeds, folds).
+        ``new_rank`` among these, and ``params``. ``leaders.attrs["scores"]`` has
+        all scores, as lists of the shape (candidates, seeds, folds).
 
     Raises
     ------
     ValueError
         When neither splits nor estimator have anything that could be drawn anew.
+
+    Notes
+    -----
+    Each fit is a plain one, with the candidate's parameters: also of a search that
+    trained its models in steps.
 
     Examples
     --------
@@ -95,7 +100,7 @@ def confirm(search, X, y=None, *, top=3, seeds=5, params=None, cv=None, n_jobs=N
     frame["new_rank"] = frame["new_score"].round(12).rank(ascending=False, method="min")
     frame["new_rank"] = frame["new_rank"].fillna(len(rows)).astype(int)
     frame["params"] = settings
-    frame.attrs["scores"], frame.attrs["n_seeds"] = scores, n_seeds
+    frame.attrs["scores"], frame.attrs["n_seeds"] = scores.tolist(), n_seeds
     return frame
 
 

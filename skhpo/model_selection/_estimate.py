@@ -100,10 +100,10 @@ class ScoreEstimate:
             raise ValueError(f"level={level!r} must lie between 0 and 1, as in 0.95.")
         if self.draws is not None:
             low, high = np.quantile(self.draws, [(1 - level) / 2, (1 + level) / 2])
-            return float(low), float(high)
-        half = self.sd * stats.t.ppf((1 + level) / 2, self.df)
-        high = min(self.score + half, 1.0) if self.bounded else self.score + half
-        return float(self.score - half), float(high)
+        else:
+            half = self.sd * stats.t.ppf((1 + level) / 2, self.df)
+            low, high = self.score - half, self.score + half
+        return float(low), float(min(high, 1.0) if self.bounded else high)
 
     def warn(self):
         """Give an :class:`OptimismWarning` where the best score is expected to flatter.
@@ -287,13 +287,17 @@ def _bbc(table, predictions, n_bootstraps, random_state):
 def _pooled_score(predictions, row):
     """Return S_c of a candidate; higher is better."""
     target, (function, sign, arguments) = predictions.target, predictions.scoring
-    y, classes, p = target.y, target.classes, predictions.numbers(row)
-    are_labels = predictions.are_labels(row)
-    score = fast_score(function, arguments, y, p, classes, are_labels)
+    y, classes, are_labels = target.y, target.classes, predictions.are_labels(row)
+    score = fast_score(
+        function, arguments, y, predictions.numbers(row), classes, are_labels
+    )
     if score is None:
         score = any_metric(function, arguments, classes, are_labels)
-    S = pooled(score, y, p, target.weight)
-    return lambda w: sign * S(w)
+
+    def S(w):  # the predictions of one candidate are unpacked at a time
+        return sign * pooled(score, y, predictions.numbers(row), target.weight)(w)
+
+    return S
 
 
 def _why_no_bootstrap(predictions):

@@ -216,7 +216,7 @@ def tuning_report(
     leaders = confirm(
         search, X, y, top=top, seeds=seeds, params=params, cv=cv, n_jobs=n_jobs
     )
-    scores = leaders.attrs["scores"]  # (leaders, seeds, folds)
+    scores = np.array(leaders.attrs["scores"])  # (leaders, seeds, folds)
     default = rescore(search, X, y, [{}], seeds, params, cv, n_jobs)[0]
     try:
         optimism = score_estimate(search)

@@ -8,7 +8,12 @@ from sklearn.base import is_classifier, is_clusterer
 from sklearn.metrics import accuracy_score, r2_score
 
 from skhpo._sklearn import is_own_score, scorer_parts, scorer_response_method
-from skhpo.evaluation import PredictionPlan, PredictionStore, best_possible_score
+from skhpo.evaluation import (
+    PredictionPlan,
+    PredictionStore,
+    best_possible_score,
+    takes,
+)
 from skhpo.evaluation._predictions import (
     AUTO_BYTES,
     MEMORY_SHARE,
@@ -187,14 +192,14 @@ class Keeping:
 
     def predictions(self, archive, splits):
         """Return what was kept; None where that was too much, or nothing at all."""
+        trials, n_splits = archive.finished, len(splits)
         kept = {
-            row: arrays
+            int(row): arrays
             for row in archive.rows_to_choose_from()
-            if (arrays := self.store.get(archive.finished[row], len(splits)))
+            if (arrays := self.store.get(trials[row], n_splits))
         }
         if self.store.is_full or not kept:
             return None
-        kept = {int(row): arrays for row, arrays in kept.items()}
         tests = [np.asarray(test) for _, test in splits]
         return Predictions(kept, tests, self._target, self._scoring)
 
@@ -223,7 +228,8 @@ def open_keeping(store_predictions, task, scorer, n_complete, choices_of):
             stacklevel=6,
         )
         return None
-    target = _target(task, scorer)
+    scoring = _scoring_of(task, scorer, choices_of)
+    target = _target(task, scoring)
     n_bytes = _bytes_needed(task, scorer, target, n_complete)
     if store_predictions == "auto":
         if n_bytes is not None and n_bytes > AUTO_BYTES:
@@ -234,10 +240,10 @@ def open_keeping(store_predictions, task, scorer, n_complete, choices_of):
         _check_memory(n_bytes)
         store = PredictionStore()
     plan = PredictionPlan(scorer if scorer_parts(scorer) else None, target.classes)
-    return Keeping(plan, store, target, _scoring_of(task, scorer, choices_of))
+    return Keeping(plan, store, target, scoring)
 
 
-def _target(task, scorer):
+def _target(task, scoring):
     y = np.asarray(task.y)
     classes = None
     if is_classifier(task.estimator) and y.ndim == 1:
@@ -247,7 +253,7 @@ def _target(task, scorer):
         y=y,
         classes=classes,
         groups=_groups(task),
-        weight=_weight(task),
+        weight=_weight(task, scoring),
         is_ordered=split_facts(task.splits, when=times_of(task.X)).is_series,
     )
 
@@ -257,9 +263,11 @@ def _groups(task):
     return None if groups is None else np.unique(groups, return_inverse=True)[1]
 
 
-def _weight(task):
+def _weight(task, scoring):
     weight = task.score_params.get("sample_weight")
-    return None if weight is None else np.asarray(weight, dtype=float)
+    if weight is None or scoring is None or not takes(scoring[0], "sample_weight"):
+        return None  # of several metrics, some may take no weights
+    return np.asarray(weight, dtype=float)
 
 
 def _bytes_needed(task, scorer, target, n_complete):

@@ -37,7 +37,7 @@ three = make_classification(
     60, 8, n_informative=3, n_classes=3, flip_y=0.2, random_state=0
 )[1]
 number = load_diabetes(return_X_y=True)[1][:60] / 100
-KNN, SPACE = KNeighborsClassifier(), {"n_neighbors": [1, 2, 3, 5, 7, 9, 11, 15]}
+KNN, SPACE = KNeighborsClassifier(), {"n_neighbors": [1, 2, 3, 4, 5, 7, 9, 11]}
 random = partial(BayesSearchCV, optimizer="random", random_state=0, n_iter=8)
 
 
