@@ -202,10 +202,11 @@ def _scorer_of(last, scoring):
 
 
 def _minus_log_loss(estimator, validation):
-    values = surprise(estimator, validation.X, np.asarray(validation.y))
+    values = surprise(estimator, validation.X, np.ravel(validation.y))
     return -np.average(values, weights=validation.weights)
 
 
 def _minus_squared_error(estimator, validation):
-    error = np.asarray(validation.y) - estimator.predict(validation.X)
+    predicted = estimator.predict(validation.X)
+    error = np.reshape(validation.y, np.shape(predicted)) - predicted
     return -np.average(error**2, weights=validation.weights)

@@ -1,6 +1,7 @@
 """EarlyStoppingSplit: which rows validate, and how long the model is trained."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
 
 from skhpo import BayesSearchCV
 from skhpo.model_selection import EarlyStoppingSplit, nested_cross_validate
@@ -247,6 +249,14 @@ def test_it_is_an_estimator_like_the_one_inside():
     assert model.n_features_in_ == 5
     assert model.score(X, Y) == model.estimator_.score(X, Y)
     assert "estimator__max_depth" in model.get_params()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", [CLASSIFIER, HistGradientBoostingRegressor()])
+def test_it_passes_the_checks_of_scikit_learn(model):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        check_estimator(EarlyStoppingSplit(model, cv=2))
 
 
 # ---- bad input
