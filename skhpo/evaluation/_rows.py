@@ -15,6 +15,7 @@ The order depends on the splits, looked at as they are and not by the splitter's
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from sklearn.utils.multiclass import type_of_target
 
 #: Rows of a class without which most classifiers, and any inner split, fail.
@@ -109,9 +110,9 @@ def trains_on_the_past(splits, when=None):
 
 def keeps_groups(splits, groups):
     """Return whether no group is on both sides of a split."""
-    groups = np.asarray(groups)
+    codes, _ = pd.factorize(np.asarray(groups))  # also of objects that have no order
     return not any(
-        np.intersect1d(groups[train], groups[test]).size for train, test in splits
+        np.intersect1d(codes[train], codes[test]).size for train, test in splits
     )
 
 

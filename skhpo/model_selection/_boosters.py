@@ -15,6 +15,7 @@ returns the best number of rounds.
 """
 
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,7 @@ class Booster:
             find = _by_lightgbm
         elif "CatBoost" in self.names:
             find = _by_catboost
-        elif takes(last.fit, "X_val"):
+        elif "X_val" in signature(last.fit).parameters:
             find = _by_hist_gradient_boosting
         else:
             score = _scorer_of(last, scoring)
@@ -120,11 +121,14 @@ def _by_lightgbm(last, X, y, validation, patience, fit_params):
 
     weights = validation.weights
     own = fit_params.pop("callbacks", None) or []
+    rows = {"eval_set": [(validation.X, validation.y)]}
+    if "eval_X" in signature(last.fit).parameters:  # lightgbm >= 4.7
+        rows = {"eval_X": validation.X, "eval_y": validation.y}
     last.fit(
         X,
         y,
         **fit_params,
-        eval_set=[(validation.X, validation.y)],
+        **rows,
         eval_sample_weight=None if weights is None else [weights],
         callbacks=[*own, early_stopping(patience, verbose=False)],
     )
@@ -198,10 +202,11 @@ def _scorer_of(last, scoring):
 
 
 def _minus_log_loss(estimator, validation):
-    values = surprise(estimator, validation.X, np.asarray(validation.y))
+    values = surprise(estimator, validation.X, np.ravel(validation.y))
     return -np.average(values, weights=validation.weights)
 
 
 def _minus_squared_error(estimator, validation):
-    error = np.asarray(validation.y) - estimator.predict(validation.X)
+    predicted = estimator.predict(validation.X)
+    error = np.reshape(validation.y, np.shape(predicted)) - predicted
     return -np.average(error**2, weights=validation.weights)

@@ -27,6 +27,7 @@ from skhpo._sklearn import check_method_params, safe_split
 from skhpo.evaluation import head_of, keeps_groups, share_out
 from skhpo.model_selection._boosters import Booster, Validation
 from skhpo.model_selection._guards import as_sentence, fixed_eval_set
+from skhpo.model_selection._splits import splits_of
 
 
 def _has(name):
@@ -169,8 +170,7 @@ class EarlyStoppingSplit(MetaEstimatorMixin, BaseEstimator):
         if isinstance(cv, Integral) and groups is not None:
             cv = StratifiedGroupKFold(cv) if is_class else GroupKFold(cv)
         cv = check_cv(cv, y, classifier=is_class)
-        given = {} if groups is None else {"groups": groups}
-        splits = list(cv.split(X, y, **given))
+        splits = splits_of(cv, X, y, groups)
         if groups is not None and not keeps_groups(splits, groups):
             raise ValueError(
                 f"groups were given, and cv={self.cv!r} puts rows of one group on both "

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn import get_config
 
+from skhpo._sklearn import num_samples
 from skhpo.evaluation import keeps_groups, trains_on_the_past
 
 #: Rows from which on ``early_stopping="auto"`` of HistGradientBoosting stops early.
@@ -150,9 +151,9 @@ def old_scores(search):
     if getattr(search, "warm_start_from", None) is None:
         return None
     return (
-        f"warm_start_from={type(search.warm_start_from).__name__}(...) brings scores "
-        "into the outer folds, which rows that are tested there may have had a part "
-        "in: the test would not be one. Use "
+        "the search has warm_start_from="
+        f"{type(search.warm_start_from).__name__}(...), whose scores may come from "
+        "rows that the outer folds test: the test would not be one. Use "
         "search.set_params(warm_start_from=None); if the old study is of other data "
         "(and only then), its best settings can be given as initial_params."
     )
@@ -176,7 +177,10 @@ def check_leaks(search, X, splits, params):
     message = fixed_eval_set(params)
     if message is not None and _shares_rows(X, params):
         raise ValueError(f"It shares rows with X: {message}")
-    facts = split_facts(splits, params.get("groups"), times_of(X))
+    groups = params.get("groups")
+    if groups is not None and num_samples(groups) != num_samples(X):
+        groups = None  # the splitter says so, if it matters
+    facts = split_facts(splits, groups, times_of(X))
     n_rows = max(len(train) for train, _ in splits)
     goes_in_rungs = hasattr(search, "resource")  # there "auto" is off
     for message in (

@@ -128,8 +128,7 @@ def nested_cross_validate(
     _check_on_mismatch(on_mismatch)
     X, y = indexable(X, y)
     params = _merge_groups(X, params, groups)
-    object_to(fixed_eval_set(params))
-    object_to(old_scores(search), on_mismatch)
+    _check_what_is_known(search, params, on_mismatch)
     search = _with_seed(search, random_state)
     outer = outer_splits(
         outer_cv, search, X, y, params.get("groups"), repeats, random_state
@@ -191,6 +190,12 @@ def _check_search(search, scoring):
 def _check_on_mismatch(on_mismatch):
     if on_mismatch not in ("raise", "warn"):
         raise ValueError(f"on_mismatch must be 'raise' or 'warn', got {on_mismatch!r}.")
+
+
+def _check_what_is_known(search, params, on_mismatch):
+    """Refuse what may know the outer test rows before the first fit."""
+    object_to(fixed_eval_set(params))
+    object_to(old_scores(search), on_mismatch)
 
 
 def _search_inside(estimator):

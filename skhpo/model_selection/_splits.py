@@ -29,7 +29,7 @@ def outer_splits(outer_cv, search, X, y, groups, repeats, random_state):
         raise ValueError(f"repeats must be an integer >= 1, got {repeats!r}.")
     cv = check_cv(outer_cv, y, classifier=is_classifier(search.estimator))
     drawn = [
-        _splits(cv_of_repeat, X, y, groups)
+        splits_of(cv_of_repeat, X, y, groups)
         for cv_of_repeat in _reseeded(cv, outer_cv, repeats, random_state)
     ]
     if repeats > 1 and _same_splits(drawn[0], drawn[1]):
@@ -56,7 +56,7 @@ def _reseeded(cv, outer_cv, repeats, random_state):
         yield twin
 
 
-def _splits(cv, X, y, groups):
+def splits_of(cv, X, y, groups):
     """Return the splits; a splitter without use for groups is left to the guards."""
     given = {} if groups is None else {"groups": groups}
     with warnings.catch_warnings():
