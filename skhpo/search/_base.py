@@ -182,6 +182,15 @@ class SequentialSearchCV(BaseSearchCV):
             not self.refit or hasattr(self, "best_estimator_")
         )
 
+    def __dir__(self):
+        """Leave out what may take a minute to compute and was not asked for yet.
+
+        scikit-learn's HTML representation (1.9) reads each attribute that is listed.
+        """
+        is_dear = hasattr(self, "predictions_") and "score_estimate_" not in vars(self)
+        hidden = {"score_estimate_"} if is_dear else set()
+        return sorted(set(super().__dir__()) - hidden)
+
     @cached_property
     def score_estimate_(self):
         """What ``best_score_`` would be without its expected optimism."""

@@ -236,6 +236,15 @@ def test_the_estimate_is_made_once_and_anew_after_the_next_fit():
     assert pickle.loads(pickle.dumps(search)).score_estimate_ == search.score_estimate_
 
 
+def test_showing_a_search_computes_no_estimate():
+    search = fitted()
+    search._repr_html_()
+    assert "score_estimate_" not in vars(search)
+    assert "score_estimate_" not in dir(search)
+    assert hasattr(search, "score_estimate_")
+    assert "score_estimate_" in dir(search)
+
+
 def test_failures_take_no_part():
     space = {"n_neighbors": [1, 3, 5, 1000]}  # more neighbours than rows
     with warnings.catch_warnings():
