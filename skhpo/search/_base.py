@@ -185,11 +185,12 @@ class SequentialSearchCV(BaseSearchCV):
     def __dir__(self):
         """Leave out what may take a minute to compute and was not asked for yet.
 
-        scikit-learn's HTML representation (1.9) reads each attribute that is listed.
+        scikit-learn's (1.9) tries each name, as does its HTML representation.
         """
-        is_dear = hasattr(self, "predictions_") and "score_estimate_" not in vars(self)
-        hidden = {"score_estimate_"} if is_dear else set()
-        return sorted(set(super().__dir__()) - hidden)
+        own = vars(self)
+        is_dear = "predictions_" in own and "score_estimate_" not in own
+        names = set(object.__dir__(self)) - ({"score_estimate_"} if is_dear else set())
+        return [name for name in names if hasattr(self, name)]
 
     @cached_property
     def score_estimate_(self):
