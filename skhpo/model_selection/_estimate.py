@@ -433,8 +433,8 @@ def _reservations(search):
     results = search.cv_results_
     if getattr(search, "optimizer_", "random") not in _NOT_ADAPTIVE:
         yield (
-            "the candidates were steered by the same folds: some optimism is left "
-            "(about a quarter; nested_cross_validate sees it)"
+            "the candidates were steered by the same folds: some optimism is left, "
+            "which nested_cross_validate sees"
         )
     if "n_resources" in results:
         yield "candidates stopped early take no part"
