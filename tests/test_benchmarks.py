@@ -319,3 +319,51 @@ def test_generations_leave_workers_idle_and_asking_at_once_does_not(bench):
     asynchronous, waves = (idle("de", 200, p, 0)[1] for p in (None, "generations"))
     assert asynchronous == pytest.approx(0)
     assert waves > 0.3
+
+
+# -------------------------------------------------------------------------- optimism
+
+
+def test_the_bias_is_the_mean_error_and_the_width_a_multiple(bench):
+    _optimism = bench("bench_optimism")
+    records = [
+        dict(truth=0.5, bbc=0.6, bbc_interval=(0.4, 0.7), n_rows=100),
+        dict(truth=0.8, bbc=0.6, bbc_interval=(0.5, 0.7), n_rows=100),
+    ]
+    row = _optimism.bias_row("x", records, "bbc")
+    assert row[2:] == pytest.approx([2, -0.05, 0.15, np.sqrt((0.01 + 0.04) / 2)])
+    row = _optimism.interval_row("x", records, "bbc")
+    pooled = 2 * 1.96 * np.sqrt(0.6 * 0.4 / 100)
+    assert row[2:] == pytest.approx([2, 0.5, 0.25, 0.25 / pooled])
+
+
+@pytest.mark.parametrize("method", ["random", "racing", "gp"])
+def test_a_repetition_has_every_estimate(bench, method):
+    record = bench("bench_optimism").run("noise", method, 0, 40, 6)
+    assert record["truth"] == 0.5
+    assert {"best", "bbc", "tt", "bbc_interval", "tt_interval"} < set(record)
+    assert ("nested" in record) == (method == "random")
+
+
+def test_noise_has_as_many_rows_of_each_class(bench):
+    _, y, _, _ = bench("bench_optimism").draw("noise", 3, 40)
+    assert np.bincount(y).tolist() == [20, 20]
+
+
+def test_the_least_squares_svm_solves_its_equations(bench):
+    _optimism = bench("bench_optimism")
+    X, y, X_fresh, y_fresh = _optimism.draw("signal", 0, 60)
+    model = _optimism.LeastSquaresSVC(C=3.0, gamma=0.05).fit(X, y)
+    residual = np.where(y == 1, 1, -1) - model.decision_function(X)
+    np.testing.assert_allclose(residual, model.alpha_ / 3.0, atol=1e-9)
+    assert len(X_fresh) == len(y_fresh) == _optimism.N_FRESH
+
+
+def test_finished_repetitions_are_not_run_again(bench, tmp_path):
+    _optimism = bench("bench_optimism")
+    record = _optimism.run("noise", "racing", 0, 40, 6)
+    path = tmp_path / "runs.jsonl"
+    path.write_text(_optimism.json.dumps(record) + '\n{"half a li')
+    known = _optimism.read(path)
+    assert list(known) == [("noise", "racing", 0, 40, 6)]
+    _optimism.complete(list(known), known, Path("/nonexistent/runs.jsonl"), 1)

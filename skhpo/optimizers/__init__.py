@@ -33,7 +33,7 @@ from skhpo.optimizers._own import (
 )
 from skhpo.optimizers._regularized import RegularizedEvolution
 from skhpo.optimizers._tpe import TPEOptimizer
-from skhpo.optimizers._warm_start import OldStudy, WarmStart
+from skhpo.optimizers._warm_start import OldStudy, WarmStart, mean_distance
 
 __all__ = [
     "BaseOptimizer",
@@ -65,4 +65,5 @@ __all__ = [
     "initial_design_size",
     "make_own_optimizer",
     "require_cmaes",
+    "mean_distance",
 ]
