@@ -8,7 +8,7 @@ from skhpo.model_selection._estimate import (
     score_estimate,
     summary,
 )
-from skhpo.model_selection._guards import LeakageWarning, check_leaks
+from skhpo.model_selection._guards import LeakageWarning
 from skhpo.model_selection._intervals import ScoreInterval
 from skhpo.model_selection._nested import nested_cross_validate
 from skhpo.model_selection._refit_rules import (
@@ -31,7 +31,6 @@ __all__ = [
     "ScoreInterval",
     "Stability",
     "TuningReport",
-    "check_leaks",
     "confirm",
     "nested_cross_validate",
     "one_standard_error",

@@ -206,18 +206,14 @@ def _shares_rows(X, params):
 
 
 def _tables_in(eval_set):
-    """Yield the X of each pair of an ``eval_set``, in the forms that libraries take."""
-    if hasattr(eval_set, "shape") or eval_set is None:
-        parts = [] if eval_set is None else [eval_set]
-    elif isinstance(eval_set, tuple):
-        parts = [eval_set[0]]
-    elif isinstance(eval_set, list):
-        parts = [
-            pair[0] if isinstance(pair, tuple | list) else pair for pair in eval_set
-        ]
-    else:
-        parts = [eval_set]  # catboost's Pool and the like
-    return parts
+    """Return the X of each pair of an ``eval_set``, in any library's form."""
+    if eval_set is None:
+        return []
+    if isinstance(eval_set, tuple):
+        return [eval_set[0]]
+    if isinstance(eval_set, list):
+        return [p[0] if isinstance(p, tuple | list) else p for p in eval_set]
+    return [eval_set]  # an array, or catboost's Pool and the like
 
 
 def _row_hashes(X):
@@ -235,41 +231,48 @@ def _row_hashes(X):
 
 def _early_stoppers(estimator, n_rows, fit_params, auto_stops, reason):
     """Return (what stops early, how to turn it off) for all parts of an estimator."""
-    found, skipped = [], []
-    for path, part in _parts(estimator):
-        if any(path.startswith(prefix) for prefix in skipped):
-            continue
-        names = {base.__name__ for base in type(part).__mro__}
-        if "EarlyStoppingSplit" in names:
-            skipped.append(path)
-            if not _has_splitter(part, fit_params, path, reason):
-                what = f"{type(part).__name__}(cv={part.cv!r})"
-                found.append((what, _how_to_tell(reason)))
-            continue
-        for param, is_on in _STOPS_EARLY.get(_first_known(part), {}).items():
-            value = part.get_params(deep=False).get(param)
-            if is_on(value) or (value == "auto" and auto_stops and _is_auto(n_rows)):
-                off = "None" if param == "n_iter_no_change" else "False"
-                what = f"{type(part).__name__}({param}={value!r})"
-                found.append((what, f"set {path}{param}={off}"))
+    auto_stops = auto_stops and n_rows > AUTO_STOPS_ABOVE
+    found = []
+    for path, part in _parts("", estimator):
+        if not _is_split(part):
+            found += _own_stops(path, part, auto_stops)
+        elif not _is_told(path, part, fit_params, reason):
+            found.append((f"EarlyStoppingSplit(cv={part.cv!r})", _HOW_TO_TELL[reason]))
     return found
 
 
-def _parts(estimator):
-    """Yield (path of its parameters, estimator): the whole, and what it is made of."""
-    yield "", estimator
-    for name, value in sorted(estimator.get_params().items()):
+def _parts(path, estimator):
+    """Yield (path of its parameters, estimator): the whole, and what it is made of.
+
+    What an EarlyStoppingSplit holds is its own affair.
+    """
+    yield path, estimator
+    if _is_split(estimator):
+        return
+    for name, value in sorted(estimator.get_params(deep=False).items()):
         if hasattr(value, "get_params") and not isinstance(value, type):
-            yield f"{name}__", value
+            yield from _parts(f"{path}{name}__", value)
+    for name, step in getattr(estimator, "steps", ()):
+        if hasattr(step, "get_params"):
+            yield from _parts(f"{path}{name}__", step)
+
+
+def _is_split(part):
+    return any(base.__name__ == "EarlyStoppingSplit" for base in type(part).__mro__)
+
+
+def _own_stops(path, part, auto_stops):
+    params = part.get_params(deep=False)
+    for name, is_on in _STOPS_EARLY.get(_first_known(part), {}).items():
+        value = params.get(name)
+        if is_on(value) or (value == "auto" and auto_stops):
+            off = "None" if name == "n_iter_no_change" else "False"
+            yield f"{type(part).__name__}({name}={value!r})", f"set {path}{name}={off}"
 
 
 def _first_known(part):
     names = (base.__name__ for base in type(part).__mro__)
     return next((name for name in names if name in _STOPS_EARLY), None)
-
-
-def _is_auto(n_rows):
-    return n_rows > AUTO_STOPS_ABOVE
 
 
 def _is_on(value):
@@ -306,22 +309,20 @@ _STOPS_EARLY = {
 }
 
 
-def _has_splitter(part, fit_params, path, reason):
+_HOW_TO_TELL = {
+    "time": "give it cv=TimeSeriesSplit(3)",
+    "groups": (
+        "pass the groups a second time, as validation_groups=groups (a search keeps "
+        "groups= for its own splitter while metadata routing is off)"
+    ),
+}
+
+
+def _is_told(path, part, fit_params, reason):
     """Return whether an EarlyStoppingSplit respects groups, or time."""
     if hasattr(part.cv, "split"):
         return True  # its own fit checks the groups
     if reason == "time":
         return False
-    is_told = f"{path}validation_groups" in fit_params or get_config().get(
-        "enable_metadata_routing"
-    )
-    return bool(is_told)
-
-
-def _how_to_tell(reason):
-    if reason == "time":
-        return "give it cv=TimeSeriesSplit(3)"
-    return (
-        "pass the groups a second time, as validation_groups=groups (a search keeps "
-        "groups= for its own splitter while metadata routing is off)"
-    )
+    routing = get_config()["enable_metadata_routing"]
+    return routing or f"{path}validation_groups" in fit_params

@@ -135,9 +135,10 @@ def nested_cross_validate(
     )
     accepted = _accepted_by(search, params, scoring)
     inner = check_splits(search, X, y, outer, outer_cv, params, accepted, on_mismatch)
-    cost = _n_fits(search, X, y, outer, inner, accepted)
+    n_candidates = _n_candidates(search, X, y, outer[0][0], accepted)
+    cost = None if n_candidates is None else sum(n_candidates * k + 1 for k in inner)
     if verbose > 0:
-        _announce(search, outer, inner, cost)
+        _announce(search, n_candidates, inner, cost)
     names, routing = tuple(accepted), get_config()["enable_metadata_routing"]
     with config_context(enable_metadata_routing=True):
         done = cross_validate(
@@ -279,22 +280,14 @@ def _accepted_by(search, params, scoring):
 # ---- cost
 
 
-def _n_fits(search, X, y, outer, inner, accepted):
-    """Return the number of fits of all outer folds; None = not known."""
-    n_candidates = _n_candidates(search, X, y, outer[0][0], accepted)
-    if n_candidates is None:
-        return None
-    return sum(n_candidates * n_splits + 1 for n_splits in inner)
-
-
-def _announce(search, outer, inner, cost):
+def _announce(search, n_candidates, inner, cost):
+    """Say how many fits there will be; ``inner`` are the numbers of inner splits."""
     n_splits = f"{min(inner)} to {max(inner)}" if len(set(inner)) > 1 else inner[0]
-    each = "?" if cost is None else (cost - len(outer)) // sum(inner)
     most = "" if getattr(search, "racing", None) is None else "at most "
     print(
-        f"Nested cross-validation: {len(outer)} outer folds x ({each} candidates x "
-        f"{n_splits} inner folds + 1 refit), totalling "
-        f"{most}{'?' if cost is None else cost} fits"
+        f"Nested cross-validation: {len(inner)} outer folds x ("
+        f"{'?' if n_candidates is None else n_candidates} candidates x {n_splits} "
+        f"inner folds + 1 refit), totalling {most}{'?' if cost is None else cost} fits"
     )
 
 

@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from skhpo._sklearn import check_method_params, safe_split
 from skhpo.model_selection._guards import (
     LeakageWarning,
+    SplitFacts,
     as_sentence,
     ignored_groups,
     own_early_stopping,
@@ -84,18 +85,27 @@ def check_splits(search, X, y, outer, outer_cv, params, accepted, on_mismatch):
     object_to(ignored_groups(facts, "outer_cv", outer_cv), on_mismatch)
     object_to(shuffled_time(facts, X, "outer_cv", outer_cv), on_mismatch)
     _warn_of_early_stopping(search, facts, outer, params)
-    numbers = []
-    for number, (train, _) in enumerate(outer):
-        inner = _inner_splits(search, X, y, number, train, accepted)
-        if number == 0:
-            of_train = [None if a is None else a[train] for a in (groups, when)]
-            inner_facts = split_facts(inner, *of_train)
-            object_to(ignored_groups(inner_facts, "search.cv", search.cv), on_mismatch)
-            object_to(
-                _order_mismatch(facts, inner_facts, search, outer_cv), on_mismatch
-            )
-        numbers.append(len(inner))
-    return numbers
+    inner = [
+        _inner_splits(search, X, y, number, train, accepted)
+        for number, (train, _) in enumerate(outer)
+    ]
+    inner_facts = _facts_of_all(inner, outer, groups, when)
+    object_to(ignored_groups(inner_facts, "search.cv", search.cv), on_mismatch)
+    object_to(_order_mismatch(facts, inner_facts, search, outer_cv), on_mismatch)
+    return [len(splits) for splits in inner]
+
+
+def _facts_of_all(inner, outer, groups, when):
+    """Return what holds for the inner splits of every outer fold."""
+    facts = []
+    for splits, (train, _) in zip(inner, outer, strict=True):
+        of_train = [None if a is None else a[train] for a in (groups, when)]
+        facts.append(split_facts(splits, *of_train))
+    return SplitFacts(
+        is_ordered=all(f.is_ordered for f in facts),
+        is_series=all(f.is_series for f in facts),
+        keeps_groups=None if groups is None else all(f.keeps_groups for f in facts),
+    )
 
 
 def _warn_of_early_stopping(search, facts, outer, params):

@@ -48,7 +48,8 @@ from skhpo.evaluation import (
     open_dispatcher,
     open_store,
 )
-from skhpo.model_selection import check_leaks, score_estimate, summary
+from skhpo.model_selection import score_estimate, summary
+from skhpo.model_selection._guards import check_leaks
 from skhpo.optimizers import OldStudy, WarmStart
 from skhpo.search._budget import BudgetUsed
 from skhpo.search._predictions import Keeping, open_keeping

@@ -36,8 +36,8 @@ X, Y = make_classification(120, 5, flip_y=0.3, random_state=0)
 Z = X[:, 0] + np.random.default_rng(0).normal(size=120)
 W = np.random.default_rng(1).uniform(0.2, 2.0, 120)
 G = np.repeat(np.arange(30), 4)
-CLASSIFIER = GradientBoostingClassifier(n_estimators=40, random_state=0)
-REGRESSOR = GradientBoostingRegressor(n_estimators=40, random_state=0)
+CLASSIFIER = GradientBoostingClassifier(n_estimators=25, random_state=0)
+REGRESSOR = GradientBoostingRegressor(n_estimators=25, random_state=0)
 
 
 def best_by_stages(booster, X, y, train, test, weights=None):
@@ -112,7 +112,11 @@ def test_patience_ends_the_training_of_a_split():
 )
 def test_boosting_libraries_stop_by_rows_of_the_training_set(library, name):
     module = pytest.importorskip(library)
-    quiet = {"verbose": 0 if library != "lightgbm" else -1}
+    quiet = {
+        "xgboost": {"verbosity": 0},
+        "lightgbm": {"verbose": -1},
+        "catboost": {"verbose": 0, "allow_writing_files": False},
+    }[library]
     model = getattr(module, name)(n_estimators=60, random_state=0, **quiet)
     y = Y if "Classifier" in name else Z
     ours = EarlyStoppingSplit(model, n_iter_no_change=5).fit(X, y, sample_weight=W)
@@ -221,16 +225,16 @@ def test_weights_go_through_a_pipeline(routing):
 def test_groups_reach_it_through_searches_and_nested_folds(make, routing):
     space = {"estimator__max_depth": [1, 2]}
     with config_context(enable_metadata_routing=routing):
-        model = EarlyStoppingSplit(Spy(n_estimators=3), cv=3)
-        search = make(model, space, cv=GroupKFold(3))
+        model = EarlyStoppingSplit(Spy(n_estimators=2), cv=2)
+        search = make(model, space, cv=GroupKFold(2))
         params = {"groups": G}
         if not routing:
             params["validation_groups"] = G
         Spy.FITS.clear()
         result = nested_cross_validate(
-            search, ROWS, Z, outer_cv=GroupKFold(3), params=params
+            search, ROWS, Z, outer_cv=GroupKFold(2), params=params
         )
-    assert len(result.test_score) == 3
+    assert len(result.test_score) == 2
     for rows in Spy.FITS:  # whole groups, however deep
         inside = G[[int(row) for row in rows]]
         assert (np.unique(inside, return_counts=True)[1] == 4).all()

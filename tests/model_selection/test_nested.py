@@ -12,12 +12,14 @@ from sklearn.base import clone
 from sklearn.datasets import load_iris, make_regression
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import UnsetMetadataPassedError
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
 from sklearn.metrics import get_scorer, make_scorer
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
+    HalvingGridSearchCV,
     KFold,
     PredefinedSplit,
     RandomizedSearchCV,
@@ -182,6 +184,29 @@ def test_a_generator_in_the_search_is_left_as_it_was():
     search.cv = StratifiedKFold(3, shuffle=True, random_state=rng)
     nested_cross_validate(search, X, y, outer_cv=3)
     assert rng.randint(10**6) == np.random.RandomState(0).randint(10**6)
+
+
+def test_tables_of_pandas_give_the_same():
+    X, y = IRIS
+    search = grid(cv=GroupKFold(3))
+    run = partial(nested_cross_validate, search, outer_cv=GroupKFold(3))
+    plain = run(X, y, groups=GROUPS)
+    index = np.arange(150)[::-1]
+    framed = run(
+        pd.DataFrame(X, index=index),
+        pd.Series(y, index=index),
+        groups=pd.Series(GROUPS, index=index),
+    )
+    np.testing.assert_array_equal(framed.test_score, plain.test_score)
+    assert framed.pooled_se == plain.pooled_se
+
+
+def test_a_cost_that_is_not_known_is_no_obstacle(capsys):
+    search = HalvingGridSearchCV(TREE, DEPTHS, cv=3, random_state=0)
+    result = nested_cross_validate(search, *IRIS, outer_cv=2, verbose=1)
+    assert result.estimated_cost is None
+    assert "? candidates x 3" in capsys.readouterr().out
+    assert result.score > 0.8
 
 
 def test_precomputed_kernels_are_cut_on_both_sides():
