@@ -4,9 +4,10 @@ Everything else in skhpo uses scikit-learn's public API. When a new scikit-learn
 breaks something, this is the file to look at. (joblib's private names live in
 ``evaluation/_dispatch.py``.)
 
-Inherited private methods of ``BaseSearchCV`` that ``search/_base.py`` calls, with the
-same signatures from 1.6 to 1.9: ``_get_scorers``, ``_get_routed_params_for_fit``,
-``_check_refit_for_multimetric``, ``_select_best_index``, ``_validate_params``.
+Inherited private methods of ``BaseSearchCV`` that ``search/_base.py`` calls, and
+``model_selection/`` on any search, with the same signatures from 1.6 to 1.9:
+``_get_scorers``, ``_get_routed_params_for_fit``, ``_check_refit_for_multimetric``,
+``_select_best_index``, ``_validate_params``.
 """
 
 import warnings
@@ -29,7 +30,10 @@ from sklearn.utils._param_validation import (
     StrOptions,
 )
 from sklearn.utils.metaestimators import _safe_split  # precomputed kernels; 0.18
-from sklearn.utils.validation import _check_method_params  # rows of fit params; 0.22
+from sklearn.utils.validation import (
+    _check_method_params,  # rows of fit params; 0.22
+    _num_samples,  # of whatever has rows; 0.16
+)
 
 try:  # scikit-learn >= 1.9
     from sklearn.callback import AutoPropagatedCallback  # noqa: F401
@@ -49,6 +53,7 @@ __all__ = [
     "is_multimetric_scorer",
     "is_own_score",
     "masked_param_columns",
+    "num_samples",
     "safe_split",
     "scorer_dict",
     "scorer_names",
@@ -60,6 +65,7 @@ __all__ = [
 fit_context = _fit_context
 safe_split = _safe_split
 check_method_params = _check_method_params
+num_samples = _num_samples
 masked_param_columns = _yield_masked_array_for_each_param
 
 

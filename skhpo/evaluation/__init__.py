@@ -7,12 +7,13 @@ from skhpo.evaluation._racing import Race, check_racing, make_race
 from skhpo.evaluation._resources import (
     Resource,
     choose_resource,
+    registered_family,
     resource_bounds,
     resource_info,
 )
-from skhpo.evaluation._rows import nest_rows
+from skhpo.evaluation._rows import keeps_groups, nest_rows, trains_on_the_past
 from skhpo.evaluation._states import open_store
-from skhpo.evaluation._stepper import classes_of
+from skhpo.evaluation._stepper import classes_of, head_of, share_out, takes
 from skhpo.evaluation._task import Payload, fit_metadata
 from skhpo.evaluation._training import Stage, Training
 
@@ -29,10 +30,16 @@ __all__ = [
     "choose_resource",
     "classes_of",
     "fit_metadata",
+    "head_of",
+    "keeps_groups",
     "make_race",
     "nest_rows",
     "open_dispatcher",
     "open_store",
+    "registered_family",
     "resource_bounds",
     "resource_info",
+    "share_out",
+    "takes",
+    "trains_on_the_past",
 ]

@@ -23,7 +23,7 @@ from skhpo.optimizers._own import (
     make_own_optimizer,
 )
 from skhpo.optimizers._tpe import TPEOptimizer
-from skhpo.optimizers._warm_start import OldStudy, WarmStart
+from skhpo.optimizers._warm_start import OldStudy, WarmStart, mean_distance
 
 __all__ = [
     "BaseOptimizer",
@@ -47,4 +47,5 @@ __all__ = [
     "fits_in",
     "initial_design_size",
     "make_own_optimizer",
+    "mean_distance",
 ]
