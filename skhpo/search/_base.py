@@ -48,6 +48,7 @@ from skhpo.evaluation import (
     open_dispatcher,
     open_store,
 )
+from skhpo.model_selection._guards import check_leaks
 from skhpo.optimizers import OldStudy, WarmStart
 from skhpo.search._budget import BudgetUsed
 from skhpo.search._warm_start import Metric, read_old_studies
@@ -239,6 +240,7 @@ class SequentialSearchCV(BaseSearchCV):
         routed = self._get_routed_params_for_fit(params)
         contexts = FoldContexts(self, X, y, fit_metadata(params))
         splits = self._split(X, y, routed.splitter.split)
+        check_leaks(self, X, splits, params)
         streams = Streams(check_random_state(self.random_state).randint(2**31 - 1))
         space = self._make_space(streams)
         return _Task(
