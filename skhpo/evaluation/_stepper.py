@@ -54,12 +54,14 @@ ROWS_TO_COMPARE = 64
 class Seeds:
     """Randomness by number, never by arrival: (candidate, fold, unit) -> seed.
 
-    Unit 0 is birth: what is drawn once in the life of a model.
+    Unit 0 is birth: what is drawn once in the life of a model. Where the models of
+    another candidate were continued, ``birth`` is the one that began.
     """
 
     root: int
     candidate: int
     fold: int
+    birth: int | None = None
 
     def at(self, unit, own=None):
         """Return a seed, 31 bits.
@@ -70,7 +72,8 @@ class Seeds:
         if own is not None:
             sequence = np.random.SeedSequence(int(own), spawn_key=(unit,))
         else:
-            key = (self.candidate, self.fold, unit)
+            is_birth = unit == 0 and self.birth is not None
+            key = (self.birth if is_birth else self.candidate, self.fold, unit)
             sequence = np.random.SeedSequence(self.root, spawn_key=key)
         return int(sequence.generate_state(1)[0] >> 1)
 
