@@ -11,6 +11,7 @@ from skhpo.optimizers._design import (
     SobolDesign,
     initial_design_size,
 )
+from skhpo.optimizers._explore import Perturb, Resample
 from skhpo.optimizers._fidelity import (
     FidelityGaussianProcessOptimizer,
     FidelityTPEOptimizer,
@@ -36,8 +37,10 @@ __all__ = [
     "GridDesign",
     "OldStudy",
     "OwnOptimizer",
+    "Perturb",
     "Proposal",
     "RandomDesign",
+    "Resample",
     "Result",
     "SobolDesign",
     "TPEOptimizer",
