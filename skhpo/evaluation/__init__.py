@@ -13,6 +13,7 @@ from skhpo.evaluation._resources import (
 from skhpo.evaluation._rows import nest_rows
 from skhpo.evaluation._states import open_store
 from skhpo.evaluation._stepper import classes_of
+from skhpo.evaluation._swap import check_swappable, swap_params, swappable
 from skhpo.evaluation._task import Payload, fit_metadata
 from skhpo.evaluation._training import Stage, Training
 
@@ -26,6 +27,7 @@ __all__ = [
     "Training",
     "best_possible_score",
     "check_racing",
+    "check_swappable",
     "choose_resource",
     "classes_of",
     "fit_metadata",
@@ -35,4 +37,6 @@ __all__ = [
     "open_store",
     "resource_bounds",
     "resource_info",
+    "swap_params",
+    "swappable",
 ]

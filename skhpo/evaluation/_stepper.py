@@ -245,10 +245,12 @@ class Boosted(Family):
         """Train from ``frm`` to ``step.to`` rounds; the old model is left alone."""
         before = estimator.get_params(deep=False)
         more = clone(estimator)  # catboost refuses set_params once it is fitted
-        more.set_params(**{self.param: step.to - frm}, **_boost_seed(before, frm, step))
+        seed = _boost_seed(before, frm, step)
+        more.set_params(**{self.param: step.to - frm}, **seed)
         old = {self.keyword: estimator} if frm else {}
         _fit(more.fit, X, y, {**step.fit_params, **old})
-        _write_params(more, {**before, self.param: step.to})
+        write_params(more, {name: before.get(name) for name in seed})
+        write_params(more, {self.param: step.to})
         return more
 
 
@@ -309,10 +311,18 @@ def _boost_seed(params, frm, step):
     return {name: step.seeds.at(frm, own)}
 
 
-def _write_params(estimator, params):
-    """Set parameters of a fitted booster; catboost keeps them in a plain dict."""
+def write_params(estimator, params):
+    """Set parameters of an estimator that may be fitted, and leave all others alone.
+
+    catboost refuses ``set_params`` once it is fitted; it keeps them in a plain dict, in
+    which None is no value. Parameters that are not to change stay unset: the objective
+    that ``fit`` of xgboost and lightgbm derives from the classes lives among them, and
+    without it their ``predict_proba`` of three classes fails.
+    """
     if "_init_params" in vars(estimator):
-        estimator._init_params = dict(params)
+        changed = {**estimator._init_params, **params}
+        unset = {name for name, value in params.items() if value is None}
+        estimator._init_params = {k: v for k, v in changed.items() if k not in unset}
     else:
         estimator.set_params(**params)
 
