@@ -54,14 +54,6 @@ class Trial:
     namesake: int = 0  # the first candidate of this setting: it names the seeds
 
     @property
-    def line(self):
-        """The trials whose trainings follow one another up to this one, itself last."""
-        line = [self]
-        while line[-1].parent is not None:
-            line.append(line[-1].parent)
-        return line[::-1]
-
-    @property
     def error(self):
         """Traceback text of the first fold that failed, or None."""
         return next((o.error for o in self.outcomes if o.error), None)

@@ -28,10 +28,13 @@ class Segment:
     params: Mapping[str, Any]
     candidate: int  # names the seeds
 
-    @classmethod
-    def of(cls, trial):
-        """Return what a trial was trained with, beyond its parent."""
-        return cls(trial.job.resource, trial.params, trial.namesake)
+
+def schedule_of(trial):
+    """Return the segments along which a trial was trained, its own last."""
+    line = [trial]
+    while line[-1].parent is not None:
+        line.append(line[-1].parent)
+    return tuple(Segment(t.job.resource, t.params, t.namesake) for t in reversed(line))
 
 
 @dataclass(frozen=True, eq=False)
