@@ -3,7 +3,7 @@
 from skhpo._callbacks import Progress
 from skhpo._stopping import ExpectedGainBelow, NoImprovement, TargetReached
 from skhpo._version import __version__
-from skhpo.search import BayesSearchCV, HyperbandSearchCV
+from skhpo.search import BayesSearchCV, HyperbandSearchCV, PBTSearchCV, replay
 from skhpo.space import Categorical, Integer, Ordinal, Real
 from skhpo.surrogates import EI, PI, UCB, LogEI, Thompson
 
@@ -17,6 +17,7 @@ __all__ = [
     "LogEI",
     "NoImprovement",
     "Ordinal",
+    "PBTSearchCV",
     "PI",
     "Progress",
     "Real",
@@ -24,4 +25,5 @@ __all__ = [
     "Thompson",
     "UCB",
     "__version__",
+    "replay",
 ]

@@ -31,6 +31,16 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.metaestimators import _safe_split  # precomputed kernels; 0.18
 from sklearn.utils.validation import _check_method_params  # rows of fit params; 0.22
 
+try:  # what MLP* trains with, in their attribute _optimizer; 0.18
+    from sklearn.neural_network._stochastic_optimizers import (  # noqa: F401
+        AdamOptimizer,
+        SGDOptimizer,
+    )
+
+    HAS_MLP_OPTIMIZERS = True
+except ImportError:
+    HAS_MLP_OPTIMIZERS = False
+
 try:  # scikit-learn >= 1.9
     from sklearn.callback import AutoPropagatedCallback  # noqa: F401
 
@@ -41,6 +51,7 @@ except ImportError:
 __all__ = [
     "BaseSearchCV",
     "HAS_CALLBACKS",
+    "HAS_MLP_OPTIMIZERS",
     "FoldContexts",
     "Interval",
     "StrOptions",
@@ -53,6 +64,8 @@ __all__ = [
     "scorer_dict",
     "scorer_names",
     "scorer_parts",
+    "set_mlp_params",
+    "set_passive_aggressive",
     "warn_or_raise_about_fit_failures",
     "warning_filters",
 ]
@@ -109,6 +122,41 @@ def warning_filters():
     """
     get = getattr(warnings, "_get_filters", None)
     return get() if get is not None else warnings.filters
+
+
+#: How MLP's optimizer calls what was copied from a parameter of another name.
+_OF_OPTIMIZER = {"nesterovs_momentum": "nesterov"}
+
+
+def set_mlp_params(estimator, params):
+    """Set parameters of an MLP*, also where its optimizer holds a copy of them.
+
+    ``partial_fit`` makes the optimizer once and ``set_params`` does not reach it
+    (scikit-learn #8149). The rate that stands, ``learning_rate``, is a part of
+    ``learning_rate_init`` under "invscaling" and "adaptive": it stays the same part.
+    ``alpha`` and ``batch_size`` are no business of the optimizer's.
+    """
+    estimator.set_params(**params)
+    optimizer = getattr(estimator, "_optimizer", None)  # None: not trained yet
+    if optimizer is None:
+        return
+    for name, value in params.items():
+        name = _OF_OPTIMIZER.get(name, name)
+        if name == "learning_rate_init" and value != optimizer.learning_rate_init:
+            part = optimizer.learning_rate / optimizer.learning_rate_init
+            optimizer.learning_rate = float(value) * part
+        if hasattr(optimizer, name):  # momentum: not where the solver is adam
+            setattr(optimizer, name, value)
+
+
+def set_passive_aggressive(estimator, params):
+    """Set parameters of a PassiveAggressive*; ``C`` acts under another name.
+
+    Since 1.8 ``partial_fit`` (and ``fit``) read ``eta0``, which is no parameter of
+    theirs: the constructor makes it of C, and ``set_params(C=...)`` forgets it.
+    """
+    estimator.set_params(**params)
+    estimator.eta0 = estimator.C
 
 
 class FoldContexts:

@@ -12,20 +12,33 @@ from skhpo.evaluation._resources import (
 )
 from skhpo.evaluation._rows import nest_rows
 from skhpo.evaluation._states import open_store
-from skhpo.evaluation._stepper import classes_of
+from skhpo.evaluation._stepper import Model, classes_of
+from skhpo.evaluation._swap import check_swappable, swap_params, swappable
 from skhpo.evaluation._task import Payload, fit_metadata
-from skhpo.evaluation._training import Stage, Training
+from skhpo.evaluation._training import (
+    ReplaySeeds,
+    Segment,
+    Stage,
+    Training,
+    same_value,
+    schedule_of,
+    seed_of_replay,
+)
 
 __all__ = [
     "FoldEvaluator",
+    "Model",
     "Payload",
     "Race",
     "RacingEvaluator",
+    "ReplaySeeds",
     "Resource",
+    "Segment",
     "Stage",
     "Training",
     "best_possible_score",
     "check_racing",
+    "check_swappable",
     "choose_resource",
     "classes_of",
     "fit_metadata",
@@ -35,4 +48,9 @@ __all__ = [
     "open_store",
     "resource_bounds",
     "resource_info",
+    "same_value",
+    "schedule_of",
+    "seed_of_replay",
+    "swap_params",
+    "swappable",
 ]

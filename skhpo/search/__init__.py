@@ -2,5 +2,7 @@
 
 from skhpo.search._bayes import BayesSearchCV
 from skhpo.search._hyperband import HyperbandSearchCV
+from skhpo.search._pbt import PBTSearchCV
+from skhpo.search._schedule import replay
 
-__all__ = ["BayesSearchCV", "HyperbandSearchCV"]
+__all__ = ["BayesSearchCV", "HyperbandSearchCV", "PBTSearchCV", "replay"]

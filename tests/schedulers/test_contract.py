@@ -6,6 +6,7 @@ from skhpo.schedulers import (
     AsynchronousHalving,
     Fifo,
     MedianStopping,
+    PopulationBased,
     SuccessiveHalving,
     halving_bracket,
     hyperband_brackets,
@@ -87,6 +88,38 @@ class TestMedianStopping(SchedulerContract):
 
     def make(self):
         return MedianStopping(self.bracket)
+
+
+class TestPopulationBased(SchedulerContract):
+    steps = [4, 8, 12, 16, 20]
+    max_resource = 20
+    n_units, n_candidates = 12 * 20, 12
+
+    def make(self):
+        return PopulationBased(12, self.steps)
+
+
+class TestTournament(TestPopulationBased):
+    def make(self):
+        return PopulationBased(12, self.steps, exploit="tournament")
+
+
+class TestAsynchronousPopulation(TestPopulationBased):
+    def make(self):
+        return PopulationBased(12, self.steps, asynchronous=True)
+
+
+class TestAsynchronousTournament(TestPopulationBased):
+    def make(self):
+        return PopulationBased(12, self.steps, "tournament", asynchronous=True)
+
+
+class TestPopulationOfOneStep(SchedulerContract):
+    max_resource = 7
+    n_units, n_candidates = 4 * 7, 4
+
+    def make(self):
+        return PopulationBased(4, [7])
 
 
 class Broken(SchedulerContract):
