@@ -23,10 +23,12 @@ from skhpo.optimizers._own import (
     check_own_optimizer,
     make_own_optimizer,
 )
+from skhpo.optimizers._pb2 import PB2
 from skhpo.optimizers._tpe import TPEOptimizer
 from skhpo.optimizers._warm_start import OldStudy, WarmStart
 
 __all__ = [
+    "PB2",
     "BaseOptimizer",
     "Chain",
     "FidelityGaussianProcessOptimizer",

@@ -17,7 +17,7 @@ from skhpo.evaluation import (
     resource_bounds,
     resource_info,
 )
-from skhpo.optimizers import Chain, FixedPoints, Perturb, Resample
+from skhpo.optimizers import PB2, Chain, FixedPoints, Perturb, Resample
 from skhpo.schedulers import PopulationBased
 from skhpo.search._base import SequentialSearchCV
 from skhpo.search._hyperband import PLAN_COMPLETED
@@ -513,13 +513,15 @@ class PBTSearchCV(SequentialSearchCV):
     def _explorer(self, space, plan, rng):
         if self.explore == "resample":
             return Resample(space, swapped=plan.swapped, rng=rng)
-        return Perturb(
-            space,
+        settings = dict(
             factors=self.perturb_factors,
             resample_probability=self.resample_probability,
             swapped=plan.swapped,
             rng=rng,
         )
+        if self.explore == "pb2":
+            return PB2(space, max_resource=plan.steps[-1], **settings)
+        return Perturb(space, **settings)
 
     def _n_planned(self, task):
         return task.plan.n_trials
