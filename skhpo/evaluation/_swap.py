@@ -25,9 +25,9 @@ with ``__skhpo_swap__()``   what it returns                    set_params
 Left out, because they fail: ``learning_rate`` of GradientBoosting* (it scales all
 trees at predict, those of the past too); ``max_bins`` of HistGradientBoosting* (rows
 are binned anew, and old trees read the new bins); ``solver`` and ``learning_rate`` (the
-rule) of MLP* (the optimizer was made for one of them); ``loss``, which also changes
-what a model predicts. Trees of a forest know nothing of each other: nothing can be
-annealed.
+rule) of MLP* (the optimizer was made for one of them), and its ``power_t`` (acts one
+update late); ``loss``, which also changes what a model predicts. Trees of a forest know
+nothing of each other: nothing can be annealed.
 """
 
 import warnings
@@ -93,7 +93,7 @@ _PERCEPTRON = Swaps(
 
 #: Those that live on in MLP's optimizer, by the solver that has them.
 _OPTIMIZER = {
-    "sgd": ("momentum", "nesterovs_momentum", "power_t"),
+    "sgd": ("momentum", "nesterovs_momentum"),
     "adam": ("beta_1", "beta_2", "epsilon"),
 }
 _MLP = Swaps(
@@ -109,7 +109,6 @@ _MLP = Swaps(
             for name in _OPTIMIZER[solver]
         },
         "nesterovs_momentum": {"solver": _in("sgd"), "momentum": _truthy},
-        "power_t": {"solver": _in("sgd"), "learning_rate": _in("invscaling")},
     },
     set_mlp_params,
 )
@@ -269,7 +268,7 @@ def check_swappable(estimator, names, resource=None):
     """
     names = tuple(names)
     possible = swappable(estimator, resource)
-    idle = _idle(estimator, names, resource)
+    idle = _idle(estimator, names, names, resource)
     swapped = tuple(n for n in names if n in possible and n not in idle)
     if not swapped:
         raise ValueError(_refusal(estimator, names, resource))
@@ -373,21 +372,21 @@ def _names(given, source):
     return tuple(given)
 
 
-def _idle(estimator, names, resource):
-    """Return a sentence for each name that has no effect as the others are set."""
+def _idle(estimator, names, searched, resource):
+    """Return a sentence for each name that has no effect as the others are set.
+
+    Those that are searched may be set in another way.
+    """
     last, prefix = _last(estimator)
     swaps = _swaps(last, resource)
-    if not swaps.acts_with:
-        return {}
-    params = last.get_params(deep=False)
+    params = last.get_params(deep=False) if swaps.acts_with else {}
     sentences = {}
     for name in names:
         conditions = swaps.acts_with.get(name.removeprefix(prefix), {})
-        if not name.startswith(prefix) or name.removeprefix(prefix) not in swaps.names:
-            continue
         for other, acts in conditions.items():
-            is_given = other in params or not swaps.are_params
-            if is_given and prefix + other not in names and not acts(params.get(other)):
+            is_set = prefix + other not in searched
+            is_known = other in params or not swaps.are_params
+            if is_set and is_known and not acts(params.get(other)):
                 value = f"{prefix}{other}={params.get(other)!r}"
                 sentences[name] = f"{name} has no effect with {value}."
     return sentences
@@ -399,7 +398,7 @@ def _refusal(estimator, names, resource=None):
     mro = [base.__name__ for base in type(last).__mro__]
     why = next((_WHY_NOT[name] for name in mro if name in _WHY_NOT), None)
     every = swappable(estimator, resource)
-    idle = _idle(estimator, (*names, *every), resource)
+    idle = _idle(estimator, (*names, *every), names, resource)
     possible = [name for name in every if name not in idle]
     what = f"{mro[0]} cannot change {', '.join(map(repr, names))} while it is trained"
     parts = [f"{what}: {why}" if why else f"{what}."]
