@@ -27,9 +27,9 @@ References
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import floor
+from math import ceil, floor
 from typing import Any
 
 import numpy as np
@@ -38,8 +38,6 @@ from skhpo._types import Job, Propose
 from skhpo.schedulers._base import ContinuingScheduler
 
 INIT, CONTINUE, EXPLOIT = "init", "continue", "exploit"
-
-Donor = Callable[..., Any]
 
 
 class PopulationBased(ContinuingScheduler):
@@ -60,7 +58,8 @@ class PopulationBased(ContinuingScheduler):
         Of the draws of who copies whom.
     asynchronous : bool, default=False
         Decide for each member as soon as it has come to the end of a step, by what is
-        known of that step then; do not wait for all.
+        known of that step then; wait only for so many that one of them is the lowest
+        (``1 / quantile``; two in a tournament), or the first would never copy.
 
     Notes
     -----
@@ -88,14 +87,16 @@ class PopulationBased(ContinuingScheduler):
         self.steps = tuple(steps)
         self.quantile = quantile
         self.seed = seed
-        self.asynchronous = asynchronous
-        self._donor: Donor = _DONORS[exploit]
+        self._donor, self._any_may_win = _DONORS[exploit]
         self._n_members = population_size
         self._n_places = population_size  # members that are not started
         self._moves: deque[_Move] = deque()
         self._arrived: list[list[Any]] = [[] for _ in steps]  # trials, by step
-        self._stranded: list[list[Any]] = [[] for _ in steps]  # nobody to copy yet
+        self._waiting: list[list[Any]] = [[] for _ in steps]  # those not decided on
         self._n_children: Counter[int] = Counter()  # in flight, by parent
+        self._quorum = population_size
+        if asynchronous:
+            self._quorum = 2 if self._any_may_win else ceil(1 / quantile - 1e-9)
 
     def next_jobs(self, n: int, propose: Propose) -> list[Job]:
         """Return up to ``n`` jobs; fewer = ask again, or wait for results."""
@@ -109,54 +110,57 @@ class PopulationBased(ContinuingScheduler):
         return self._continuations(n)
 
     def observe(self, trial: Any) -> None:
-        """Learn that a trial was committed; after a step, decide who copies whom."""
+        """Learn that a trial was committed; decide who copies whom, where it is time.
+
+        That is after a step, or when enough have come there.
+        """
         self._landed(trial)
         step = trial.job.labels["step"]
-        self._arrived[step].append(trial)
-        if step + 1 == len(self.steps):
-            return
-        if self.asynchronous:
-            self._decide(step, [*self._stranded[step], trial])
-        else:
-            self._decide_when_all_are_there(step)
+        if step + 1 < len(self.steps):
+            self._arrived[step].append(trial)
+            self._waiting[step].append(trial)
+            self._decide(step)
 
     def may_continue(self) -> set[int]:
         """Return the trials whose models must be kept."""
-        open_steps = (
-            trials for trials in self._arrived[:-1] if 0 < len(trials) < self._n_members
-        )
-        waiting = {trial.id for trials in open_steps for trial in self._in_play(trials)}
-        return waiting | {m.source.id for m in self._moves} | self._n_children.keys()
+        kept = {move.source.id for move in self._moves} | self._n_children.keys()
+        for arrived, waiting in zip(self._arrived, self._waiting, strict=True):
+            kept.update(trial.id for trial in waiting if trial.status == "complete")
+            if len(arrived) < self._n_members:  # those to come may copy
+                kept.update(trial.id for trial in self._possible_donors(arrived))
+        return kept
 
-    def _in_play(self, trials: list[Any]) -> list[Any]:
-        """Those of an unfinished step that somebody may still go on from."""
-        ranked = _ranked(trials)
-        if self.asynchronous and self._donor is _best_of_the_rest:
-            return ranked[: max(1, floor(self.quantile * self._n_members + 1e-9))]
-        return ranked
+    def _possible_donors(self, trials: list[Any]) -> list[Any]:
+        n = (
+            self._n_members
+            if self._needs_all
+            else _share(self.quantile, self._n_members)
+        )
+        return _ranked(trials)[: max(1, n)]
 
     # ---- decide
 
-    def _decide_when_all_are_there(self, step: int) -> None:
-        trials = self._arrived[step]
-        if self._n_places == 0 and len(trials) == self._n_members:
-            self._decide(step, sorted(trials, key=_member))
-            # those that go on first: a copy that changes nothing is their twin
-            self._moves = deque(sorted(self._moves, key=lambda move: move.is_exploit))
-
-    def _decide(self, step: int, trials: list[Any]) -> None:
-        """Say for these trials how their members go on, given all that arrived."""
+    def _decide(self, step: int) -> None:
+        """Say how those that wait at a step go on, given all that arrived there."""
         known = self._arrived[step]
         ranked = _ranked(known)
-        self._stranded[step] = [] if ranked else trials
-        for trial in trials if ranked else []:
-            member = _member(trial)
-            rng = np.random.default_rng(
-                np.random.SeedSequence(self.seed, spawn_key=(step, member))
-            )
-            donor = self._donor(trial, ranked, len(known), self.quantile, rng)
-            source = trial if donor is None else donor
-            self._moves.append(_Move(member, source, donor is not None))
+        if len(known) < min(self._quorum, self._n_members) or not ranked:
+            return
+        moves = [
+            self._move(step, trial, ranked, len(known))
+            for trial in sorted(self._waiting[step], key=_member)
+        ]
+        self._waiting[step] = []
+        # those that go on first: a copy that changes nothing is their twin
+        self._moves.extend(sorted(moves, key=lambda move: move.is_exploit))
+
+    def _move(self, step: int, trial: Any, ranked: list[Any], n: int) -> "_Move":
+        member = _member(trial)
+        rng = np.random.default_rng(
+            np.random.SeedSequence(self.seed, spawn_key=(step, member))
+        )
+        donor = self._donor(trial, ranked, n, self.quantile, rng)
+        return _Move(member, trial if donor is None else donor, donor is not None)
 
     # ---- jobs
 
@@ -175,8 +179,7 @@ class PopulationBased(ContinuingScheduler):
         """There are no more settings; the population is what has been started."""
         self._n_members -= self._n_places
         self._n_places = 0
-        if not self.asynchronous and len(self.steps) > 1:
-            self._decide_when_all_are_there(0)
+        self._decide(0)
 
     def _continuations(self, n: int) -> list[Job]:
         """Up to n members go on with their own models."""
@@ -237,9 +240,9 @@ class _Move:
 # ---- who copies whom: (trial, ranked, n, quantile, rng) -> the donor, or None
 
 
-def _best_of_the_rest(trial, ranked, n, quantile, rng):
+def _one_of_the_best(trial, ranked, n, quantile, rng):
     """Truncation: the lowest k of n, failed ones first, copy one of the k best."""
-    k = floor(quantile * n + 1e-9)
+    k = _share(quantile, n)
     best = ranked[: max(1, k)]
     n_lowest = max(0, k - (n - len(ranked)))
     lowest = ranked[max(len(best), len(ranked) - n_lowest) :]
@@ -258,7 +261,15 @@ def _winner_of_two(trial, ranked, n, quantile, rng):
     return other if loses else None
 
 
-_DONORS = {"truncation": _best_of_the_rest, "tournament": _winner_of_two}
+#: By name: the rule, and whether it may choose any member.
+_DONORS = {
+    "truncation": (_one_of_the_best, False),
+    "tournament": (_winner_of_two, True),
+}
+
+
+def _share(quantile: float, n: int) -> int:
+    return floor(quantile * n + 1e-9)  # 0.29 * 100 is below 29
 
 
 def _ranked(trials: Sequence[Any]) -> list[Any]:

@@ -358,10 +358,11 @@ def test_nothing_is_learnt_from_noise():
 # ---- the same table
 
 
-@pytest.mark.parametrize("explore", ["perturb", "resample"])
+@pytest.mark.parametrize("explore", ["perturb", "resample", "pb2"])
 def test_workers_and_backends_change_nothing(explore):
     searches = []
-    for name, n_jobs in ((None, 1), ("loky", 2), ("threading", 4)):
+    where = [(None, 1), ("loky", 2), ("threading", 4)]
+    for name, n_jobs in where if explore == "perturb" else where[::2]:
         search = pbt(*SGD, **SMALL, explore=explore, n_jobs=n_jobs)
         with joblib.parallel_config(backend=name or "loky"):
             searches.append(search.fit(REAL, Y))
@@ -401,10 +402,11 @@ def test_models_that_cannot_be_pickled_are_trained_again_along_their_schedule(wa
 
 def test_continuing_trains_each_unit_once(watch):
     calls, _ = watch
-    pbt(refit=False).fit(X, y)
+    settings = dict(refit=False, explore="resample")  # no two copies are alike
+    pbt(**settings).fit(X, y)
     assert len(calls) == 8 * 20 * 2
     calls.clear()
-    pbt(refit=False, keep_models="none").fit(X, y)
+    pbt(**settings, keep_models="none").fit(X, y)
     assert len(calls) == 8 * (4 + 8 + 12 + 16 + 20) * 2
 
 
@@ -486,10 +488,21 @@ def mlp_by_hand(schedule):
 def hist_by_hand(schedule):
     model = clone(HIST[0])
     model.set_params(warm_start=True, early_stopping=False)
-    model.random_state = unit_seed(schedule[0]["seed"], 0)
+    born = np.random.SeedSequence(unit_seed(schedule[0]["seed"], 0))
+    model.random_state = int(born.generate_state(1)[0] >> 1)
     for step in schedule:
         model.set_params(**step["params"], max_iter=step["to"]).fit(REAL, Y)
     return model
+
+
+def search_with_changes(estimator, space):
+    """Return a fitted search whose best model was copied on the way."""
+    for seed in range(10):
+        search = pbt(estimator, space, **SMALL, exploit="tournament")
+        search.set_params(random_state=seed).fit(REAL, Y)
+        if len({json.dumps(step["params"]) for step in search.best_schedule_}) > 1:
+            return search
+    raise AssertionError("no schedule with changes in ten searches")
 
 
 @pytest.mark.parametrize(
@@ -498,19 +511,14 @@ def hist_by_hand(schedule):
     ids=["sgd", "mlp", "hist"],
 )
 def test_the_refit_is_the_schedule_replayed_by_hand_bit_for_bit(family, by_hand):
-    estimator, space = family
-    # what copies often has a schedule with changes in it
-    search = pbt(estimator, space, **{**SMALL, "n_steps": 8}, exploit="tournament")
-    search.fit(REAL, Y)
-    changed = {json.dumps(step["params"]) for step in search.best_schedule_}
-    assert len(changed) > 1
+    search = search_with_changes(*family)
     expected = by_hand(search.best_schedule_).predict_proba(REAL)
     np.testing.assert_array_equal(search.best_estimator_.predict_proba(REAL), expected)
 
 
 @every_family
 def test_a_schedule_can_be_replayed_also_from_json(estimator, space):
-    search = pbt(estimator, space, **SMALL, exploit="tournament").fit(REAL, Y)
+    search = search_with_changes(estimator, space)
     expected = search.best_estimator_.predict_proba(REAL)
     schedule = json.loads(json.dumps(search.best_schedule_))
     for model in (
@@ -519,13 +527,10 @@ def test_a_schedule_can_be_replayed_also_from_json(estimator, space):
         replay(search.best_estimator_, schedule, REAL, Y),  # a clone of it is trained
     ):
         np.testing.assert_array_equal(model.predict_proba(REAL), expected)
-    constant = [{"to": 8, "params": search.best_params_}]
-    if (
-        "max_iter" not in search.best_params_
-        and len({json.dumps(step["params"]) for step in schedule}) > 1
-    ):
-        other = search.replay(REAL, Y, constant)
-        assert not np.array_equal(other.predict_proba(REAL), expected)
+    last = schedule[-1]
+    constant = [{"to": last["to"], "params": last["params"], "seed": last["seed"]}]
+    other = search.replay(REAL, Y, constant)
+    assert not np.array_equal(other.predict_proba(REAL), expected)
 
 
 def test_the_refit_has_all_rows_and_the_parameters_of_the_last_step(watch):
@@ -591,10 +596,8 @@ def test_conditions_and_choices_change_on_the_way():
         "l1_ratio": Real(0.1, 0.9, when={"penalty": ["elasticnet"]}),
         "alpha": (1e-6, 1e-1, "log-uniform"),
     }
-    search = pbt(
-        SGD[0], space, population_size=8, n_steps=8, max_resource=16,
-        exploit="tournament", error_score="raise",
-    ).fit(REAL, Y)  # fmt: skip
+    settings = dict(n_steps=6, max_resource=6, exploit="tournament")
+    search = pbt(SGD[0], space, **settings, error_score="raise").fit(REAL, Y)
     for params in search.cv_results_["params"]:
         assert ("l1_ratio" in params) == (params["penalty"] == "elasticnet")
     rows = table(search)
@@ -604,8 +607,7 @@ def test_conditions_and_choices_change_on_the_way():
     np.testing.assert_array_equal(
         search.replay(REAL, Y).coef_, search.best_estimator_.coef_
     )
-    without = pbt(SGD[0], space, population_size=8, n_steps=8, max_resource=16,
-        exploit="tournament", keep_models="none").fit(REAL, Y)  # fmt: skip
+    without = pbt(SGD[0], space, **settings, keep_models="none").fit(REAL, Y)
     assert_equal_tables(search, without)
 
 
@@ -764,7 +766,7 @@ def test_it_stands_where_an_estimator_stands():
 def test_scikit_learns_callbacks_hear_of_every_training():
     from .spies import Recorder
 
-    search = pbt()
+    search = pbt(explore="resample")
     if not hasattr(search, "set_callbacks"):
         pytest.skip("scikit-learn >= 1.9")
     recorder = Recorder()
