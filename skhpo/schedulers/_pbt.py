@@ -131,12 +131,9 @@ class PopulationBased(ContinuingScheduler):
         return kept
 
     def _possible_donors(self, trials: list[Any]) -> list[Any]:
-        n = (
-            self._n_members
-            if self._needs_all
-            else _share(self.quantile, self._n_members)
-        )
-        return _ranked(trials)[: max(1, n)]
+        n = self._n_members
+        n_best = n if self._any_may_win else max(1, _share(self.quantile, n))
+        return _ranked(trials)[:n_best]
 
     # ---- decide
 
