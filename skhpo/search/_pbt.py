@@ -35,6 +35,9 @@ from skhpo.search._schedule import cannot_go_on, follow_schedule, make_schedule,
 
 POPULATION_FAILED = "population_failed"
 
+#: Trainings in flight of a large population: enough for any number of workers.
+MOST_POINTS = 100
+
 
 class PBTSearchCV(SequentialSearchCV):
     """Search for a schedule: settings that change while the models are trained.
@@ -159,7 +162,7 @@ class PBTSearchCV(SequentialSearchCV):
         Settings of the first members; those of the others are spread over the space.
 
     n_points : int or "auto", default="auto"
-        Trainings in flight; "auto" is the whole population.
+        Trainings in flight; "auto" is the whole population (100 at most).
 
     asynchronous : bool, default=False
         Let each member go on as soon as it has come to the end of a step, compared with
@@ -480,7 +483,8 @@ class PBTSearchCV(SequentialSearchCV):
         if not chosen.continued:
             raise ValueError(cannot_go_on(self.estimator, chosen))
         grower = chosen.prefix.removesuffix("__")
-        if grower and grower in task.space.names:
+        is_own = hasattr(chosen.how, "resource")  # it knows what it does
+        if not is_own and grower and grower in task.space.names:
             raise ValueError(
                 f"{grower!r} is in the search space, and it is what is trained on: "
                 "members could not copy each other. Run a search for each, or use "
@@ -527,7 +531,9 @@ class PBTSearchCV(SequentialSearchCV):
         return task.plan.n_trials
 
     def _points_in_flight(self, n_jobs):
-        return self.population_size if self.n_points == "auto" else self.n_points
+        if self.n_points == "auto":
+            return min(self.population_size, MOST_POINTS)
+        return self.n_points
 
     def _announce(self, n_trials, task):
         if self.verbose > 0:

@@ -20,8 +20,9 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, ParameterGrid
+from sklearn.pipeline import Pipeline
 
-from skhpo import BayesSearchCV, HyperbandSearchCV
+from skhpo import BayesSearchCV, HyperbandSearchCV, PBTSearchCV
 
 ROOT = Path(__file__).parents[2]
 
@@ -113,6 +114,28 @@ def one_rung(estimator, space, *, n_iter, **parameters):
     return HyperbandSearchCV(estimator, space, n_candidates=n_iter, **parameters)
 
 
+class InOneStep(InOneGo):
+    """The same for a population: it may change any parameter, and has no occasion."""
+
+    def __init__(self, swappable):
+        self.swappable = swappable
+
+
+def one_step(estimator, space, *, n_iter, **parameters):
+    """Return a population that is trained in one step, and so never copies.
+
+    test_pbt.py has what holds when it does.
+    """
+    is_pipeline = isinstance(estimator, Pipeline)
+    last = estimator.steps[-1][1] if is_pipeline else estimator
+    names = () if isinstance(last, type) else tuple(sorted(last.get_params()))
+    resource = InOneStep(names)
+    parameters = {"resource": resource, "exploit": "tournament", **parameters}
+    return PBTSearchCV(
+        estimator, space, population_size=n_iter, n_steps=1, **parameters
+    )
+
+
 DOORS = [
     Door("bayes", BayesSearchCV),
     Door("bayes-gp", partial(BayesSearchCV, optimizer="gp", initial_points=3)),
@@ -122,6 +145,7 @@ DOORS = [
     Door("bayes-sobol", partial(BayesSearchCV, optimizer="sobol")),
     Door("bayes-grid", full_grid, is_random=False),
     Door("hyperband", one_rung, budget="n_candidates"),
+    Door("pbt", one_step, budget="population_size"),
 ]
 
 every_door = pytest.mark.parametrize("door", DOORS, ids=lambda door: door.name)
@@ -134,9 +158,13 @@ plain_doors = pytest.mark.parametrize(
     ids=lambda door: door.name,
 )
 
+#: For spaces of parameters that no population can change while it is trained, and what
+#: is promised of those that are smaller than the budget: a population repeats settings.
+free_doors = pytest.mark.parametrize("door", DOORS[:-1], ids=lambda door: door.name)
+
 #: For what is checked before anything is proposed: a door in general, and its grid.
 doors_at_all = pytest.mark.parametrize(
-    "door", [DOORS[0], DOORS[-2], DOORS[-1]], ids=lambda door: door.name
+    "door", [DOORS[0], *DOORS[-3:]], ids=lambda door: door.name
 )
 
 #: For what is costly and has nothing to do with how settings are proposed.
@@ -215,6 +243,7 @@ def _assert_same_column(key, ours, theirs):
 OUR_COLUMNS = (
     *("status", "error"),
     *("iter", "n_resources", "bracket", "rung", "sweep", "candidate", "parent"),
+    *("member", "step", "event", "origin"),
 )
 
 
