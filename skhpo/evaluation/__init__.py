@@ -12,7 +12,7 @@ from skhpo.evaluation._resources import (
 )
 from skhpo.evaluation._rows import nest_rows
 from skhpo.evaluation._states import open_store
-from skhpo.evaluation._stepper import classes_of
+from skhpo.evaluation._stepper import Seeds, balanced_weights, classes_of, takes
 from skhpo.evaluation._swap import check_swappable, swap_params, swappable
 from skhpo.evaluation._task import Payload, fit_metadata
 from skhpo.evaluation._training import Stage, Training
@@ -23,8 +23,10 @@ __all__ = [
     "Race",
     "RacingEvaluator",
     "Resource",
+    "Seeds",
     "Stage",
     "Training",
+    "balanced_weights",
     "best_possible_score",
     "check_racing",
     "check_swappable",
@@ -39,4 +41,5 @@ __all__ = [
     "resource_info",
     "swap_params",
     "swappable",
+    "takes",
 ]
