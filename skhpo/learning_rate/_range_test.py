@@ -41,7 +41,8 @@ CEILING = 2.0
 #: A minimum of the loss is too late for a whole training: divided by this (fastai: 10).
 FROM_MINIMUM = 3.0
 
-#: The range to search: so many times the suggestion, to both sides.
+#: The range to search: so many times the suggestion, to both sides; the minimum of the
+#: loss is within.
 SPREAD = 10.0
 
 #: The loss must fall by this part, or nothing was learnt that could be measured.
@@ -309,7 +310,7 @@ def _read(lrs, smoothed):
         lr_steepest=steepest,
         lr_min_loss=least,
         suggested=suggested,
-        suggested_range=(suggested / SPREAD, suggested * SPREAD),
+        suggested_range=(suggested / SPREAD, max(suggested * SPREAD, least)),
     )
 
 

@@ -49,9 +49,10 @@ def rate_of(estimator, lr_param, asker):
     """
     kind = type(estimator).__name__
     if not hasattr(estimator, "partial_fit"):
+        cure = f"; make {asker} its last step" if kind == "Pipeline" else ""
         raise ValueError(
             f"{asker} needs an estimator with partial_fit, and {kind} has none that "
-            f"can be used. {_WHAT_HAS}"
+            f"can be used{cure}. {_WHAT_HAS}"
         )
     mro = [base.__name__ for base in type(estimator).__mro__]
     known = next((RATES[name] for name in mro if name in RATES), None)

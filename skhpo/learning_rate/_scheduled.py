@@ -255,7 +255,11 @@ class ScheduledPartialFit(MetaEstimatorMixin, BaseEstimator):
         rate_at = self._schedule(rate)
         self._follow_changes(rate)
         keywords = self._keywords(classes, sample_weight)
-        needs_y = y is not None or get_tags(self.estimator).target_tags.required
+        if y is None and get_tags(self.estimator).target_tags.required:
+            raise ValueError(
+                f"{type(self.estimator).__name__} requires y to be passed, but the "
+                "target y is None."
+            )
         seed = Seeds(0, 0, 0).at(self.n_epochs_ + 1, own=self._root)
         if "random_state" in self.estimator_.get_params(deep=False):
             self.estimator_.random_state = seed  # an int would shuffle all epochs alike
@@ -265,7 +269,7 @@ class ScheduledPartialFit(MetaEstimatorMixin, BaseEstimator):
             rate.set(self.estimator_, lr)
             if weights is not None:
                 keywords["sample_weight"] = weights
-            args = (X_batch, y_batch) if needs_y else (X_batch,)
+            args = (X_batch,) if y is None else (X_batch, y_batch)
             self.estimator_.partial_fit(*args, **keywords)
             self._note(lr)
         self.n_epochs_ += 1
@@ -305,11 +309,8 @@ class ScheduledPartialFit(MetaEstimatorMixin, BaseEstimator):
                 f"{type(self.estimator_).__name__}.partial_fit takes no sample_weight "
                 "(that of MLP* does from scikit-learn 1.7 on)."
             )
-        return (
-            {}
-            if classes is None or not takes(method, "classes")
-            else {"classes": classes}
-        )
+        takes_classes = classes is not None and takes(method, "classes")
+        return {"classes": classes} if takes_classes else {}
 
     def _note(self, lr):
         self.history_["epoch"].append(self.n_epochs_)
