@@ -24,12 +24,16 @@ from sklearn.model_selection._search import (
 from sklearn.model_selection._validation import (
     _warn_or_raise_about_fit_failures,  # groups equal tracebacks; 1.1
 )
+from sklearn.utils import _safe_indexing  # rows of lists, frames, sparse arrays; 0.22
 from sklearn.utils._param_validation import (
     Interval,  # declared constraints of constructor parameters; 1.2
     StrOptions,
 )
 from sklearn.utils.metaestimators import _safe_split  # precomputed kernels; 0.18
-from sklearn.utils.validation import _check_method_params  # rows of fit params; 0.22
+from sklearn.utils.validation import (
+    _check_method_params,  # rows of fit params; 0.22
+    _num_samples,  # of whatever has rows; 0.18
+)
 
 try:  # what MLP* trains with, in their attribute _optimizer; 0.18
     from sklearn.neural_network._stochastic_optimizers import (  # noqa: F401
@@ -60,18 +64,22 @@ __all__ = [
     "is_multimetric_scorer",
     "is_own_score",
     "masked_param_columns",
+    "n_rows",
     "safe_split",
     "scorer_dict",
     "scorer_names",
     "scorer_parts",
     "set_mlp_params",
     "set_passive_aggressive",
+    "take_rows",
     "warn_or_raise_about_fit_failures",
     "warning_filters",
 ]
 
 fit_context = _fit_context
 safe_split = _safe_split
+take_rows = _safe_indexing
+n_rows = _num_samples
 check_method_params = _check_method_params
 masked_param_columns = _yield_masked_array_for_each_param
 

@@ -12,7 +12,13 @@ from skhpo.evaluation._resources import (
 )
 from skhpo.evaluation._rows import nest_rows
 from skhpo.evaluation._states import open_store
-from skhpo.evaluation._stepper import Model, classes_of
+from skhpo.evaluation._stepper import (
+    Model,
+    Seeds,
+    balanced_weights,
+    classes_of,
+    takes,
+)
 from skhpo.evaluation._swap import check_swappable, swap_params, swappable
 from skhpo.evaluation._task import Payload, fit_metadata
 from skhpo.evaluation._training import (
@@ -33,9 +39,11 @@ __all__ = [
     "RacingEvaluator",
     "ReplaySeeds",
     "Resource",
+    "Seeds",
     "Segment",
     "Stage",
     "Training",
+    "balanced_weights",
     "best_possible_score",
     "check_racing",
     "check_swappable",
@@ -53,4 +61,5 @@ __all__ = [
     "seed_of_replay",
     "swap_params",
     "swappable",
+    "takes",
 ]

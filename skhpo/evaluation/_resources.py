@@ -66,7 +66,9 @@ class Resource(Protocol):
         after each step. None = there is none.
 
     A ``max_resource`` attribute, if there is one, says how many units make a full
-    model.
+    model, or names the parameter of the estimator that does. A ``swappable`` attribute
+    names the parameters that may change during training (``PBTSearchCV``): those that
+    ``advance`` reads anew, and with which nothing learnt before becomes another.
 
     Examples
     --------

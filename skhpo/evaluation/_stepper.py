@@ -206,7 +206,7 @@ class Epochs(Family):
             keywords["classes"] = step.classes
         is_random = "random_state" in estimator.get_params(deep=False)
         own = _own_seed(estimator) if is_random else None
-        with _set(estimator, _balanced_weights(estimator, y)):
+        with _set(estimator, balanced_weights(estimator, y)):
             with _kept(estimator, "random_state") if is_random else nullcontext():
                 for unit in range(frm + 1, step.to + 1):
                     if is_random:  # an int would shuffle all epochs alike
@@ -283,7 +283,7 @@ def _check_has_partial_fit(estimator):
         )
 
 
-def _balanced_weights(estimator, y):
+def balanced_weights(estimator, y):
     """Return the class weights that fit computes for "balanced", as partial_fit asks.
 
     The same numbers: from the training rows of the fold.
