@@ -11,6 +11,7 @@ same signatures from 1.6 to 1.9: ``_get_scorers``, ``_get_routed_params_for_fit`
 
 import warnings
 
+import sklearn
 from sklearn.base import _fit_context  # validation + callback teardown; 1.3
 from sklearn.metrics._scorer import (
     _MultimetricScorer,  # what _get_scorers builds; 0.24
@@ -36,7 +37,7 @@ from sklearn.utils.validation import (
 )
 
 try:  # what MLP* trains with, in their attribute _optimizer; 0.18
-    from sklearn.neural_network._stochastic_optimizers import (  # noqa: F401
+    from sklearn.neural_network._stochastic_optimizers import (
         AdamOptimizer,
         SGDOptimizer,
     )
@@ -44,6 +45,7 @@ try:  # what MLP* trains with, in their attribute _optimizer; 0.18
     HAS_MLP_OPTIMIZERS = True
 except ImportError:
     HAS_MLP_OPTIMIZERS = False
+    SGDOptimizer = AdamOptimizer = object
 
 try:  # scikit-learn >= 1.9
     from sklearn.callback import AutoPropagatedCallback  # noqa: F401
@@ -145,9 +147,15 @@ def set_mlp_params(estimator, params):
     ``alpha`` and ``batch_size`` are no business of the optimizer's.
     """
     estimator.set_params(**params)
-    optimizer = getattr(estimator, "_optimizer", None)  # None: not trained yet
-    if optimizer is None:
+    if not hasattr(estimator, "coefs_"):  # not trained yet
         return
+    optimizer = getattr(estimator, "_optimizer", None)
+    if not isinstance(optimizer, (SGDOptimizer, AdamOptimizer)):
+        raise RuntimeError(
+            f"{type(estimator).__name__} of scikit-learn {sklearn.__version__} does "
+            "not keep its optimizer where skhpo looks for it: parameters cannot be "
+            "changed during training. Please report this."
+        )
     for name, value in params.items():
         name = _OF_OPTIMIZER.get(name, name)
         if name == "learning_rate_init" and value != optimizer.learning_rate_init:
@@ -160,8 +168,8 @@ def set_mlp_params(estimator, params):
 def set_passive_aggressive(estimator, params):
     """Set parameters of a PassiveAggressive*; ``C`` acts under another name.
 
-    Since 1.8 ``partial_fit`` (and ``fit``) read ``eta0``, which is no parameter of
-    theirs: the constructor makes it of C, and ``set_params(C=...)`` forgets it.
+    In 1.9 (not in 1.6) ``partial_fit`` and ``fit`` read ``eta0``, which is no parameter
+    of theirs: the constructor makes it of C, and ``set_params(C=...)`` forgets it.
     """
     estimator.set_params(**params)
     estimator.eta0 = estimator.C

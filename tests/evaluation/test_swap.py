@@ -453,6 +453,13 @@ def test_another_home_of_the_optimizer_takes_its_parameters_off_the_list(monkeyp
     assert names == ("alpha", "batch_size")
 
 
+def test_an_optimizer_that_is_not_found_is_no_silent_failure():
+    model = MLPClassifier((3,)).partial_fit(X, y, classes=np.unique(y))
+    del model._optimizer
+    with pytest.raises(RuntimeError, match="does not keep its optimizer where skhpo"):
+        swap_params(model, {"learning_rate_init": 0.5})
+
+
 # ---- a user's own
 
 
