@@ -7,7 +7,8 @@ symbol   shape  meaning
 ======== ====== ========================================================================
 r', r    (n,)   units in all before and after a part of the training
 y', y    (n,)   scores then
-change   (n,)   (y - y') / (r - r'), the improvement per unit [1]_
+change   (n,)   (y - y') / (r - r'), the improvement per unit [1]_; as a target it is
+                standardised among those of the same r (doc/decisions/0014)
 t        (n,)   time, r / max_resource
 x        (n, d) numeric columns of the setting, in the unit cube
 n        ()     differences known
@@ -50,6 +51,7 @@ from skhpo.surrogates._time_varying import (
 
 Array = NDArray[np.float64]
 
+_FAILED = -2.0  # target of a failure among equals
 _MORE_THAN_D = 3  # differences needed beyond the number of inputs
 _N_CLOUD = 512  # settings over the whole space
 _N_PARENTS, _N_CHILDREN = 8, 160
@@ -223,16 +225,16 @@ class Model:
 
         ``units`` are those of a full training.
         """
-        of_changes = fit_score_transform(changes.changes)
-        of_scores = fit_score_transform(changes.scores)
-        if of_changes is None or of_scores is None:
+        targets = within_steps(changes.changes, changes.resources)
+        transform = fit_score_transform(changes.scores)
+        if transform is None or np.ptp(targets) == 0:
             return None
-        targets = of_scores(changes.scores)
-        blank = cls(changes.space, None, of_scores, targets.min(), targets.max())
+        heights = transform(changes.scores)
+        blank = cls(changes.space, None, transform, heights.min(), heights.max())
         process = fit_time_varying_process(
             blank.inputs(changes.points, changes.before),
             changes.resources / units,
-            of_changes(changes.changes),
+            targets,
             start=start,
         )
         return replace(blank, process=process)
@@ -242,3 +244,19 @@ class Model:
         height = (self.transform(before) - self.low) / (self.high - self.low)
         numbers = self.space.encode(points)[:, ~self.space.categorical]
         return np.column_stack([numbers, height])
+
+
+def within_steps(changes: Array, resources: Array) -> Array:
+    """(n,) targets: changes beside the others at the same time.
+
+    Early changes dwarf late ones, but settings are to be told apart in each step.
+    """
+    targets = np.empty(len(changes))
+    for units in np.unique(resources):
+        rows = resources == units
+        transform = fit_score_transform(changes[rows])
+        if transform is None:  # all that succeeded improved alike
+            targets[rows] = np.where(np.isfinite(changes[rows]), 0.0, _FAILED)
+        else:
+            targets[rows] = transform(changes[rows])
+    return targets

@@ -10,7 +10,7 @@ from scipy.optimize import brute
 from skhpo._types import Proposal, Result
 from skhpo.optimizers import PB2, Chain, FixedPoints, Perturb
 from skhpo.optimizers._changes import Changes
-from skhpo.optimizers._pb2 import Model
+from skhpo.optimizers._pb2 import Model, within_steps
 from skhpo.space import Integer, Real, Space
 from skhpo.testing import OptimizerContract
 from tests.optimizers.explorers import ExplorerContract
@@ -124,6 +124,24 @@ def test_only_the_newest_changes_are_kept():
     assert changes.changes.tolist() == list(range(50, 250))
 
 
+def test_changes_are_seen_beside_the_others_of_their_step():
+    resources = np.array([1.0, 2.0, 1.0, 2.0, 1.0, 2.0])
+    changes = np.array([100.0, 0.1, 300.0, 0.3, 200.0, 0.2])
+    targets = within_steps(changes, resources)
+    early, late = targets[::2], targets[1::2]
+    assert early == pytest.approx(late)
+    assert early == pytest.approx([-np.sqrt(1.5), np.sqrt(1.5), 0.0])
+
+
+def test_a_failure_is_below_all_others_of_its_step():
+    resources = np.array([1.0] * 4 + [2.0] * 3)
+    changes = np.array([0.1, np.nan, 0.3, 0.2, 0.5, 0.5, np.nan])
+    targets = within_steps(changes, resources)
+    assert targets[1] < targets[[0, 2, 3]].min()
+    assert targets[4:6].tolist() == [0.0, 0.0]  # alike: neither good nor bad
+    assert targets[6] < 0
+
+
 # ---- what it proposes
 
 
@@ -197,6 +215,21 @@ def test_what_counts_is_what_improves_now():
         told(
             optimizer,
             lambda p, x=x: 0.1 - (p[0] - x) ** 2,
+            resource=resource,
+            seed=resource,
+        )
+    (found,) = near_and_found(optimizer, resource=18)
+    assert abs(found.point[0] - 0.8) < 0.15
+
+
+def test_late_steps_are_heard_although_early_ones_changed_more():
+    optimizer = pb2()
+    for resource in range(2, 18, 3):
+        x, size = (0.2, 100.0) if resource < 9 else (0.8, 1.0)
+        told(
+            optimizer,
+            lambda p, x=x, size=size: size * (1 - (p[0] - x) ** 2),
+            n=8,
             resource=resource,
             seed=resource,
         )
