@@ -449,6 +449,11 @@ class PBTSearchCV(SequentialSearchCV):
 
     def _check(self, X, y, params):
         task = super()._check(X, y, params)
+        if len(task.given) > self.population_size:
+            raise ValueError(
+                f"initial_params has {len(task.given)} settings, and there are "
+                f"population_size={self.population_size} members to begin with them."
+            )
         chosen = self._choose_resource(task)
         self.swapped_, self.fixed_ = check_swappable(
             self.estimator, task.space.names, self.resource

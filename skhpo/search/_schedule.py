@@ -30,10 +30,17 @@ from skhpo.evaluation import (
 
 
 def make_schedule(trial, training, n_splits):
-    """Return the schedule that led to a trial, for all data."""
+    """Return the schedule that led to a trial, for all data.
+
+    What was fixed at birth reads as it was then: on its way through the unit cube, a
+    number may change in its last bit.
+    """
     schedule, before = [], 0
-    for segment in schedule_of(trial):
-        params = dict(segment.params)
+    segments = schedule_of(trial)
+    born = segments[0].params
+    for segment in segments:
+        fixed = born.keys() & segment.params.keys() - set(training.swapped)
+        params = {**segment.params, **{name: born[name] for name in fixed}}
         params.pop(training.resource.param, None)  # "to" says it
         seed = seed_of_replay(training.root, segment.candidate, n_splits)
         step = {"from": before, "to": segment.to, "params": params, "seed": seed}

@@ -27,6 +27,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from skhpo import PBTSearchCV, Real, TargetReached, replay
+from skhpo.space import Space
 
 from ..evaluation.growers import CountingScaler
 
@@ -623,6 +624,21 @@ def test_given_settings_are_the_first_members():
     assert rows.loc[rows["step"] == 0, "member"].tolist() == list(range(8))
 
 
+def test_given_settings_that_change_in_their_last_bit_are_replayed_all_the_same():
+    space = Space({"b": (0.0, 0.7)})
+    values = [number / 101 for number in range(1, 70)]
+    exact = [space.to_params(space.to_point({"b": v}))["b"] == v for v in values]
+    odd = [v for v, is_exact in zip(values, exact, strict=True) if not is_exact]
+    first = [{"a": (2 * k + 1) / 16, "b": odd[k]} for k in range(8)]
+    search = pbt(
+        space={"a": (0.0, 1.0), "b": (0.0, 0.7)}, initial_params=first,
+        exploit="tournament",
+    ).fit(X, y)  # fmt: skip
+    assert len({step["params"]["a"] for step in search.best_schedule_}) > 1
+    assert {step["params"]["b"] for step in search.best_schedule_} <= set(odd)
+    assert search.replay(X, y).history_ == search.best_estimator_.history_
+
+
 def test_a_regressor_and_weights():
     weights = np.linspace(1, 2, 300)
     search = PBTSearchCV(
@@ -839,6 +855,8 @@ CONSTANT = SGDClassifier(learning_rate="constant", eta0=0.1)
          "resample_probability"),
         (CONSTANT, ETA, dict(keep_models="ram"), ValueError, "keep_models"),
         (CONSTANT, ETA, dict(resource=3), TypeError, "resource=3.*advance"),
+        (CONSTANT, ETA, dict(initial_params=[{"eta0": 0.1}] * 9), ValueError,
+         "initial_params has 9 settings.*population_size=8"),
         (CONSTANT, ETA, dict(initial_params={"eta0": 5.0}), ValueError,
          r"initial_params\[0\]"),
     ],
