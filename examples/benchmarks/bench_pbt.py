@@ -19,7 +19,7 @@ lines: an interrupted benchmark goes on where it stopped, and several processes 
 different seeds may write to one file.
 
     python bench_pbt.py --quick         # about 2 minutes
-    python bench_pbt.py                 # about 1 hour of CPU time
+    python bench_pbt.py                 # about 70 minutes of CPU time
     python bench_pbt.py --only-known
 """
 
