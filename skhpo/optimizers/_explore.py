@@ -26,6 +26,9 @@ from skhpo.space import Ordinal, Space
 
 _ATTEMPTS = 50  # draws until one is allowed and differs from the copied setting
 
+#: Two that copy the same models and take the same step would be one and the same.
+_ATTEMPTS_TO_DIFFER = 10  # from what is being trained
+
 
 class Explorer(BaseOptimizer):
     """Round one method: :meth:`_explored`, a setting near a copied one.
@@ -49,7 +52,8 @@ class Explorer(BaseOptimizer):
     be larger than the space.
 
     A draw that the constraints forbid, or that is the copied setting itself, is drawn
-    anew; where 50 draws bring nothing else, the copied setting is proposed.
+    anew; where 50 draws bring nothing else, the copied setting is proposed. What is
+    being trained is avoided, too, where 10 draws suffice.
     """
 
     def __init__(
@@ -87,9 +91,14 @@ class Explorer(BaseOptimizer):
         if near is None:
             return super().ask(n, pending=pending)
         proposals: list[Proposal] = []
+        taken = {self.space.key(proposal.point) for proposal in pending}
         while len(proposals) < n:
             in_flight = [*pending, *proposals]
-            proposals.append(self._explored(near, in_flight, resource))
+            for _ in range(_ATTEMPTS_TO_DIFFER):
+                proposal = self._explored(near, in_flight, resource)
+                if self.space.key(proposal.point) not in taken:
+                    break
+            proposals.append(proposal)
         return proposals
 
     @abstractmethod

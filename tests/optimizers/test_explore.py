@@ -308,3 +308,14 @@ def test_every_space_of_the_contract_is_explored():
         near = space.sample(1, np.random.default_rng(1))[0]
         found = perturb(space).ask(20, near=near)
         assert len({space.key(p.point) for p in found}) > 1
+
+
+@pytest.mark.parametrize("make", [Perturb, Resample])
+def test_two_that_copy_the_same_take_different_steps(make):
+    space = Space({"a": [1, 2, 3], "b": (0.1, 10.0)})
+    explore = make(space, swapped=["a"], rng=np.random.default_rng(0))
+    near = space.to_point({"a": 2, "b": 1.0})
+    (one,) = explore.ask(1, near=near)
+    (two,) = explore.ask(1, near=near, pending=[one])
+    assert {space.to_params(p.point)["a"] for p in (one, two)} == {1, 3}
+    assert len(explore.ask(1, near=near, pending=[one, two])) == 1  # no other is left

@@ -147,7 +147,7 @@ REAL, Y = make_classification(
 )
 
 SGD = (
-    SGDClassifier(loss="log_loss", learning_rate="constant"),
+    SGDClassifier(loss="log_loss", learning_rate="constant", eta0=0.1),
     {"eta0": (1e-3, 1e0, "log-uniform"), "alpha": (1e-6, 1e-1, "log-uniform")},
 )
 MLP = (
@@ -785,7 +785,7 @@ def test_an_unfitted_search_has_nothing_to_replay():
 # ---- bad input: before the first fit
 
 ETA = {"eta0": (1e-3, 1.0, "log-uniform")}
-CONSTANT = SGDClassifier(learning_rate="constant")
+CONSTANT = SGDClassifier(learning_rate="constant", eta0=0.1)
 
 
 @pytest.mark.parametrize(
@@ -862,3 +862,30 @@ def test_a_population_of_two_or_three_is_possible():
 def test_racing_is_no_parameter_of_it():
     with pytest.raises(TypeError, match="racing"):
         PBTSearchCV(CONSTANT, ETA, racing="exact")
+
+
+# ---- other libraries
+
+
+def booster(name):
+    """Return a booster that draws rows and columns, and a space for it."""
+    module = pytest.importorskip(name)
+    if name == "xgboost":
+        model = module.XGBClassifier(
+            subsample=0.5, colsample_bytree=0.5, n_jobs=1, verbosity=0
+        )
+    else:
+        model = module.LGBMClassifier(
+            subsample=0.5, subsample_freq=1, colsample_bytree=0.5, n_jobs=1, verbose=-1
+        )
+    return model, {"learning_rate": (1e-2, 1.0, "log-uniform"), "max_depth": (1, 4)}
+
+
+@pytest.mark.parametrize("name", ["xgboost", "lightgbm"])
+def test_boosters_are_replayed_with_the_pauses_that_they_had(name):
+    search = search_with_changes(*booster(name))
+    expected = search.best_estimator_.predict_proba(REAL)
+    replayed = search.replay(REAL, Y).predict_proba(REAL)
+    np.testing.assert_array_equal(replayed, expected)
+    lost = clone(search).set_params(keep_models="none").fit(REAL, Y)
+    assert_equal_tables(search, lost)
