@@ -329,3 +329,35 @@ def test_the_last_settings_are_worth_the_schedule_where_they_never_changed(bench
         step["params"] = search.best_params_
     expected = search.replay(*data).score(*held_out)
     assert _schedules.judge_last(search, data, held_out) == expected
+
+
+# ---------------------------------------------------------------- simulated populations
+
+
+def test_the_quadratic_is_the_mean_of_gradient_descent_on_it(bench):
+    learner = bench("bench_explore").Quadratic()
+    learner.updates = 5
+    params, rng = {"rate": 0.4, "beta": 0.3}, np.random.default_rng(0)
+    h, x = learner.curvature, np.full((20_000, 20), np.sqrt(10.0))
+    for _ in range(5):
+        x -= params["rate"] * h * (x + np.sqrt(20) * rng.standard_normal(x.shape))
+    expected = np.mean(x**2, axis=0)
+    assert learner.train(learner.start(), params, 1) == pytest.approx(expected, rel=0.1)
+
+
+def test_the_lowest_quarter_copies_the_highest(bench):
+    scores = np.array([3.0, 0.0, 7.0, 1.0, 6.0, 5.0, 4.0, 2.0])
+    pairs = bench("bench_explore").copies(scores, np.random.default_rng(0))
+    assert [loser for loser, _ in pairs] == [1, 3]
+    assert {winner for _, winner in pairs} <= {2, 4}
+
+
+def test_a_simulated_population_learns_and_an_ablation_is_undone(bench):
+    bench_explore = bench("bench_explore")
+    before = bench_explore._pb2.within_steps
+    with bench_explore.changed("pb2 raw"):
+        assert bench_explore._pb2.within_steps is not before
+    assert bench_explore._pb2.within_steps is before
+    ((score, seconds),) = bench_explore.measure("drift", "pb2", 1, 8, 4)
+    assert 0.1 < score < 1.0
+    assert seconds > 0

@@ -19,7 +19,7 @@ lines: an interrupted benchmark goes on where it stopped, and several processes 
 different seeds may write to one file.
 
     python bench_pbt.py --quick         # about 2 minutes
-    python bench_pbt.py                 # about 1 hour of CPU time
+    python bench_pbt.py                 # about 70 minutes of CPU time
     python bench_pbt.py --only-known
 """
 
@@ -39,6 +39,7 @@ CACHE = Path(tempfile.gettempdir()) / "skhpo_bench_pbt.jsonl"
 TASKS = {task.name: task for task in _schedules.TASKS}
 SIZE = ("rows", "members", "units")  # what makes runs comparable
 LEVEL = 0.05
+FEWEST = 5  # pairs for a test
 
 
 # ---------------------------------------------------------------------------- command
@@ -192,7 +193,7 @@ def report_where_it_does_not_pay(results, rivals):
             what = "worse than" if significant else "no better than"
             print(
                 f"  {task}: {what} {rival} ({d.mean():+.4f}, {(d > 0).sum()} wins of "
-                f"{len(d)}, p = {p_value(d):.3f})"
+                f"{len(d)}, p = {p_text(d)})"
             )
 
 
@@ -223,12 +224,16 @@ def summary(d):
     """n, mean, standard error, wins, ties, losses, p."""
     se = f"{d.std(ddof=1) / np.sqrt(len(d)):.4f}" if len(d) > 1 else "-"
     counts = [int(c) for c in ((d > 0).sum(), (d == 0).sum(), (d < 0).sum())]
-    return [len(d), f"{d.mean():+.4f}", se, *counts, f"{p_value(d):.3f}"]
+    return [len(d), f"{d.mean():+.4f}", se, *counts, p_text(d)]
 
 
 def p_value(d):
     """Of Wilcoxon's signed-rank test, two-sided; 1 where there is nothing to test."""
-    return float(wilcoxon(d).pvalue) if len(d) > 4 and d.any() else 1.0
+    return float(wilcoxon(d).pvalue) if len(d) >= FEWEST and d.any() else 1.0
+
+
+def p_text(d):
+    return f"{p_value(d):.3f}" if len(d) >= FEWEST else "-"
 
 
 if __name__ == "__main__":
