@@ -60,9 +60,9 @@ class ScheduledPartialFit(MetaEstimatorMixin, BaseEstimator):
 
     For SGD* and MLP* of scikit-learn, and others that learn by ``partial_fit``. The
     rate rises and falls as ``schedule`` says, whatever rule the estimator has of its
-    own (that one is set to "constant" in the trained copy, ``estimator_``). What is
-    gained is not so much a better best rate: it is that rates which are too high for
-    the whole training do no harm, so that ``lr_max`` is easier to search.
+    own (that one is set to "constant" in the trained copy, ``estimator_``). The best
+    model of a schedule is hardly better than that of the best constant rate; but rates
+    that are too high do less harm, so that ``lr_max`` is easier to search.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class ScheduledPartialFit(MetaEstimatorMixin, BaseEstimator):
         A classifier or a regressor with ``partial_fit``. It is cloned, never trained.
         For a pipeline, make this the last step of it.
     schedule : {"constant", "linear", "cosine", "warmup_cosine", "one_cycle", \
-            "cyclical"} or callable, default="cosine"
+            "cyclical"} or callable, default="one_cycle"
         The shape of the rate over the whole training. "linear" and "cosine" fall to 0;
         "warmup_cosine" and "one_cycle" rise first, which allows higher rates;
         "cyclical" rises and falls ``n_cycles`` times. A function gets the share of the
@@ -80,9 +80,9 @@ class ScheduledPartialFit(MetaEstimatorMixin, BaseEstimator):
         ``learning_rate_init``). ``lr_range_test`` suggests bounds to search it in.
     lr_min : float, default=0.0
         The rate is this much where the factor of the schedule is 0, and never less.
-    warmup : float, default=0.1
+    warmup : float, default=0.2
         Share of the training in which the rate of "warmup_cosine" and "one_cycle"
-        rises, from a 25th of the range; 0 <= warmup < 1. Usual for one_cycle: 0.3.
+        rises, from a 25th of the range; 0 <= warmup < 1.
     n_cycles : float, default=3
         Number of cycles of "cyclical".
     epochs : int, default=30
@@ -150,11 +150,11 @@ class ScheduledPartialFit(MetaEstimatorMixin, BaseEstimator):
     def __init__(
         self,
         estimator,
-        schedule="cosine",
+        schedule="one_cycle",
         *,
         lr_max=None,
         lr_min=0.0,
-        warmup=0.1,
+        warmup=0.2,
         n_cycles=3,
         epochs=30,
         batch_size=None,

@@ -283,6 +283,12 @@ def test_hyperband_counts_its_epochs():
     assert len(best.history_["lr"]) == 9
 
 
+def test_epochs_by_name_are_those_of_the_plan():
+    named = choose_resource("epochs", scheduled())
+    assert named.how.resource.kind == "epochs"
+    assert resource_bounds(named, scheduled(), "auto", "auto", 3) == (1, 12)
+
+
 def test_epochs_beyond_the_schedule_are_refused():
     model = scheduled(epochs=12)
     chosen = choose_resource("auto", model)
