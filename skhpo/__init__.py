@@ -3,7 +3,13 @@
 from skhpo._callbacks import Progress
 from skhpo._stopping import ExpectedGainBelow, NoImprovement, TargetReached
 from skhpo._version import __version__
-from skhpo.search import BayesSearchCV, HyperbandSearchCV, PBTSearchCV, replay
+from skhpo.search import (
+    BayesSearchCV,
+    EvolutionarySearchCV,
+    HyperbandSearchCV,
+    PBTSearchCV,
+    replay,
+)
 from skhpo.space import Categorical, Integer, Ordinal, Real
 from skhpo.surrogates import EI, PI, UCB, LogEI, Thompson
 
@@ -11,6 +17,7 @@ __all__ = [
     "BayesSearchCV",
     "Categorical",
     "EI",
+    "EvolutionarySearchCV",
     "ExpectedGainBelow",
     "HyperbandSearchCV",
     "Integer",

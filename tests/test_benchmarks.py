@@ -188,7 +188,10 @@ def test_every_problem_gets_settings_that_its_estimator_takes(bench):
 NAMES = ("DT/wine/acc", "lasso/diabetes/mse", "noisy-DT/diabetes/mse", "pipe/wine/acc")
 
 
-@pytest.mark.parametrize("spec", ["random", "ours", "ours-per-family", "gp:n_points=3"])
+SPECS = ("random", "ours", "ours-per-family", "gp:n_points=3", "evolution")
+
+
+@pytest.mark.parametrize("spec", SPECS)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_run_scores_each_setting_that_it_tries(bench, monkeypatch, spec, name):
     monkeypatch.setattr(bench("_problems"), "N_REPEATS", 2)
@@ -361,3 +364,83 @@ def test_a_simulated_population_learns_and_an_ablation_is_undone(bench):
     ((score, seconds),) = bench_explore.measure("drift", "pb2", 1, 8, 4)
     assert 0.1 < score < 1.0
     assert seconds > 0
+
+
+# -------------------------------------------------------------------------- distinct
+
+
+def test_repeats_cost_nothing_and_the_last_distinct_setting_ends_the_search(bench):
+    _distinct = bench("_distinct")
+    problem = _distinct.Distinct("DT/wine/acc", 2)
+    first, second, third = (
+        problem.branches[0].sample(np.random.default_rng(seed)) for seed in range(3)
+    )
+    again = {name: first[name] for name in reversed(first)}
+    scores = [problem.evaluate(params) for params in (first, again, second, first)]
+    assert scores[0] == scores[1] == scores[3]
+    assert problem.scores == [scores[0], scores[2]]
+    assert problem.n_asked == 4
+    with pytest.raises(_distinct.Enough):
+        problem.evaluate(third)
+
+
+def test_a_method_that_only_repeats_itself_is_ended(bench, monkeypatch):
+    _distinct = bench("_distinct")
+    monkeypatch.setattr(_distinct, "MAX_REPEATS", 5)
+    problem = _distinct.Distinct("DT/wine/acc", 2)
+    params = problem.branches[0].sample(np.random.default_rng(0))
+    with pytest.raises(_distinct.Enough):
+        for _ in range(20):
+            problem.evaluate(params)
+    assert problem.n_asked == 6
+
+
+def test_equal_settings_have_one_key_and_others_have_not(bench):
+    key_of = bench("_distinct").key_of
+    assert key_of({"a": 0.1 + 0.2, "b": None}) == key_of({"b": None, "a": 0.3})
+    keys = {key_of({"a": value}) for value in (1, 1.5, True, "1", None, 1.5 + 1e-9)}
+    assert len(keys) == 6
+
+
+@pytest.mark.parametrize("algorithm", ["de", "ga", "regularized", "cmaes"])
+def test_a_search_through_the_door_scores_what_the_problem_says(bench, algorithm):
+    spec = f"evolution:algorithm={algorithm}"
+    record = bench("_distinct").run("kernel-ridge/diabetes/r2", spec, 0, 12)
+    assert record["error"] is None
+    assert len(record["scores"]) == record["n_asked"] == 12
+
+
+def test_random_search_is_the_same_through_the_stand_in(bench):
+    name = "kernel-ridge/diabetes/r2"
+    direct = bench("_runs").run(name, "random", 1, 6)
+    distinct = bench("_distinct").run(name, "random", 1, 6)
+    assert distinct["scores"] == direct["scores"]
+
+
+def test_zero_is_the_mean_best_of_ten_random_ones_and_one_the_best_known(bench):
+    evolution, _runs = bench("bench_evolution"), bench("_runs")
+    runs = _runs.Runs(
+        [
+            record([-3.0] + [-4.0] * 9 + [-1.0], seed=0),
+            record([-5.0] * 10 + [-2.0], seed=1),
+            record([None, -0.5, -9.0], method="ours"),
+        ]
+    )
+    zero, one = evolution.scale(runs, "kNN/iris/nll")
+    assert (zero, one) == (-4.0, -0.5)
+    curve = evolution.best_curve(runs.find("kNN/iris/nll", "ours", 0, 3), 4)
+    assert curve.tolist() == [-np.inf, -0.5, -0.5, -0.5]
+    assert evolution.normalised(curve, zero, one).tolist() == [-1, 1, 1, 1]
+
+
+def test_duels_are_fought_by_seed(bench):
+    ours = {"p": {0: record([1.0]), 1: record([2.0]), 2: record([0.0]), 3: record([0])}}
+    random = {"p": {0: record([0.5]), 1: record([2.0 + 1e-12]), 2: record([0.1])}}
+    assert bench("bench_evolution").duels(ours, random, 1) == "1:1:1"
+
+
+def test_generations_leave_workers_idle_and_asking_at_once_does_not(bench):
+    idle = bench("bench_evolution").idle
+    asynchronous, waves = (idle("de", 200, p, 0)[1] for p in (None, "generations"))
+    assert asynchronous == pytest.approx(0)
+    assert waves > 0.3

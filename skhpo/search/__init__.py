@@ -1,8 +1,15 @@
 """The doors: search estimators that stand where ``GridSearchCV`` stood."""
 
 from skhpo.search._bayes import BayesSearchCV
+from skhpo.search._evolutionary import EvolutionarySearchCV
 from skhpo.search._hyperband import HyperbandSearchCV
 from skhpo.search._pbt import PBTSearchCV
 from skhpo.search._schedule import replay
 
-__all__ = ["BayesSearchCV", "HyperbandSearchCV", "PBTSearchCV", "replay"]
+__all__ = [
+    "BayesSearchCV",
+    "EvolutionarySearchCV",
+    "HyperbandSearchCV",
+    "PBTSearchCV",
+    "replay",
+]

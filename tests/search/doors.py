@@ -22,7 +22,12 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, ParameterGrid
 from sklearn.pipeline import Pipeline
 
-from skhpo import BayesSearchCV, HyperbandSearchCV, PBTSearchCV
+from skhpo import (
+    BayesSearchCV,
+    EvolutionarySearchCV,
+    HyperbandSearchCV,
+    PBTSearchCV,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -136,6 +141,15 @@ def one_step(estimator, space, *, n_iter, **parameters):
     )
 
 
+def evolution(estimator, space, *, n_iter, population_size="auto", **parameters):
+    """Return a search that has offspring also among a few candidates."""
+    if population_size == "auto" and n_iter is not None and n_iter > 4:
+        population_size = 4
+    return EvolutionarySearchCV(
+        estimator, space, n_iter=n_iter, population_size=population_size, **parameters
+    )
+
+
 DOORS = [
     Door("bayes", BayesSearchCV),
     Door("bayes-gp", partial(BayesSearchCV, optimizer="gp", initial_points=3)),
@@ -143,6 +157,8 @@ DOORS = [
     Door("bayes-tpe", partial(BayesSearchCV, optimizer="tpe", initial_points=3)),
     Door("bayes-random", partial(BayesSearchCV, optimizer="random")),
     Door("bayes-sobol", partial(BayesSearchCV, optimizer="sobol")),
+    Door("evolution-de", partial(evolution, algorithm="de")),
+    Door("evolution-ga", partial(evolution, algorithm="ga")),
     Door("bayes-grid", full_grid, is_random=False),
     Door("hyperband", one_rung, budget="n_candidates"),
     Door("pbt", one_step, budget="population_size"),
@@ -162,9 +178,13 @@ plain_doors = pytest.mark.parametrize(
 #: is promised of those that are smaller than the budget: a population repeats settings.
 free_doors = pytest.mark.parametrize("door", DOORS[:-1], ids=lambda door: door.name)
 
-#: For what is checked before anything is proposed: a door in general, and its grid.
+AT_ALL = ("bayes", "evolution-de", "bayes-grid", "hyperband", "pbt")
+
+#: For what is checked before anything is proposed: each class, and a grid.
 doors_at_all = pytest.mark.parametrize(
-    "door", [DOORS[0], *DOORS[-3:]], ids=lambda door: door.name
+    "door",
+    [door for door in DOORS if door.name in AT_ALL],
+    ids=lambda door: door.name,
 )
 
 #: For what is costly and has nothing to do with how settings are proposed.
@@ -243,7 +263,8 @@ def _assert_same_column(key, ours, theirs):
 OUR_COLUMNS = (
     *("status", "error"),
     *("iter", "n_resources", "bracket", "rung", "sweep", "candidate", "parent"),
-    *("member", "step", "event", "origin"),
+    *("member", "step", "event"),
+    *("generation", "parents", "operator", "origin"),
 )
 
 
