@@ -143,6 +143,38 @@ def test_the_contract_finds_a_scheduler_that_forgets_models():
         Broken(Forgets).test_models_are_kept_until_their_continuation_is_there()
 
 
+def test_the_contract_finds_a_population_that_forgets_a_donor_with_more_copies():
+    class Forgets(PopulationBased):
+        def _landed(self, trial):
+            self.n_in_flight -= 1
+            self._n_children.pop(trial.job.parent, None)
+
+    class Forgetful(TestPopulationBased):
+        __test__ = False
+
+        def make(self):
+            return Forgets(12, self.steps)
+
+    with pytest.raises(AssertionError):
+        Forgetful().test_models_are_kept_until_their_continuation_is_there()
+
+
+def test_the_contract_finds_a_copy_that_keeps_the_candidate_of_the_donor():
+    class Numbers(PopulationBased):
+        def _job(self, move, *args, candidate=None):
+            return super()._job(move, *args, candidate=move.source.candidate)
+
+    class Numbering(TestPopulationBased):
+        __test__ = False
+
+        def make(self):
+            return Numbers(12, self.steps)
+
+    with pytest.raises(AssertionError):
+        contract = Numbering()
+        contract.test_who_goes_on_from_another_candidates_models_is_a_new_candidate()
+
+
 def test_the_contract_finds_a_scheduler_that_asks_twice():
     class AsksTwice(SuccessiveHalving):
         def _new_candidates(self, n, propose):
