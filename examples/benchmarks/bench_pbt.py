@@ -190,7 +190,7 @@ def report_where_it_does_not_pay(results, rivals):
         d = by_task({task: results[task]}, ("pbt", "test"), (rival, "test"))[task]
         if len(d) and not (d.mean() > 0 and p_value(d) < LEVEL):
             significant = d.mean() < 0 and p_value(d) < LEVEL
-            what = "worse than" if significant else "no better than"
+            what = "worse than" if significant else "not clearly better than"
             print(
                 f"  {task}: {what} {rival} ({d.mean():+.4f}, {(d > 0).sum()} wins of "
                 f"{len(d)}, p = {p_text(d)})"
