@@ -3,7 +3,13 @@
 from skhpo._callbacks import Progress
 from skhpo._stopping import ExpectedGainBelow, NoImprovement, TargetReached
 from skhpo._version import __version__
-from skhpo.search import BayesSearchCV, EvolutionarySearchCV, HyperbandSearchCV
+from skhpo.search import (
+    BayesSearchCV,
+    EvolutionarySearchCV,
+    HyperbandSearchCV,
+    PBTSearchCV,
+    replay,
+)
 from skhpo.space import Categorical, Integer, Ordinal, Real
 from skhpo.surrogates import EI, PI, UCB, LogEI, Thompson
 
@@ -18,6 +24,7 @@ __all__ = [
     "LogEI",
     "NoImprovement",
     "Ordinal",
+    "PBTSearchCV",
     "PI",
     "Progress",
     "Real",
@@ -25,4 +32,5 @@ __all__ = [
     "Thompson",
     "UCB",
     "__version__",
+    "replay",
 ]

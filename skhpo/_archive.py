@@ -221,7 +221,10 @@ class Archive:
         unseeded estimator adds, a model has to find out.
         """
         resource, cost = trial.job.resource, trial.cost
-        return Result(trial.job.proposal, trial.estimate, trial.noise, resource, cost)
+        parent = None if trial.parent is None else trial.parent.job.proposal
+        return Result(
+            trial.job.proposal, trial.estimate, trial.noise, resource, cost, parent
+        )
 
     @property
     def finished(self):

@@ -76,8 +76,10 @@ class SearchLoop:
         self._resource_param = resource_param
         self._clock = VirtualClock()
         self._running = {}  # trial id -> trial, in ask order
-        self._known = {}  # (key of a setting, resource) -> the trial that evaluates it
-        self._first = {}  # key of a setting -> the candidate that had it first
+        self._settings = {}  # trial id -> key of its setting, lineage
+        self._lineages = {}  # (key, lineage, resource) of what was left -> lineage
+        self._known = {}  # (key, lineage, resource) -> the trial that evaluates it
+        self._first = {}  # (key, lineage) -> the candidate that had it first
         self._is_short = False  # the last ask brought fewer than were asked for
         self._n_repeats = 0  # known settings proposed in a row
         self._blas = ThreadpoolController()
@@ -128,18 +130,34 @@ class SearchLoop:
         return self._n_points - len(self._running)
 
     def _start(self, job):
-        key = self._space.key(job.proposal.point)
-        twin = self._known.get((key, job.resource))
+        setting = self._setting_of(job)
+        twin = self._known.get((*setting, job.resource))
         trial = self._archive.open(job, self._params_of(job), twin)
-        trial.namesake = self._first.setdefault(key, trial.candidate)
+        trial.namesake = self._first.setdefault(setting, trial.candidate)
+        self._settings[trial.id] = setting
         self._running[trial.id] = trial
         self._clock.start(trial.id, self._archive.new_units(trial))
         if trial.twin is None:
             self._n_repeats = 0
-            self._known[key, job.resource] = trial
+            self._known[*setting, job.resource] = trial
             self._evaluator.submit(trial)
         elif job.parent is None:  # nothing is fitted twice
             self._n_repeats += 1
+
+    def _setting_of(self, job):
+        """Return (key, lineage): what makes two models of equal resource the same one.
+
+        The lineage numbers what a model was trained with before it had this setting:
+        0 = nothing, it had none before. A rung above is the same setting, trained on.
+        """
+        key = self._space.key(job.proposal.point)
+        if job.parent is None:
+            return key, 0
+        before, lineage = self._settings[job.parent]
+        if key == before:
+            return key, lineage
+        left = before, lineage, self._archive.trials[job.parent].job.resource
+        return key, self._lineages.setdefault(left, len(self._lineages) + 1)
 
     def _params_of(self, job):
         params = job.proposal.params

@@ -12,6 +12,7 @@ Inherited private methods of ``BaseSearchCV`` that ``search/_base.py`` calls, an
 
 import warnings
 
+import sklearn
 from sklearn.base import (
     _fit_context,  # validation + callback teardown; 1.3
     is_regressor,
@@ -28,6 +29,7 @@ from sklearn.model_selection._search import (
 from sklearn.model_selection._validation import (
     _warn_or_raise_about_fit_failures,  # groups equal tracebacks; 1.1
 )
+from sklearn.utils import _safe_indexing  # rows of lists, frames, sparse arrays; 0.22
 from sklearn.utils._param_validation import (
     Interval,  # declared constraints of constructor parameters; 1.2
     StrOptions,
@@ -39,6 +41,17 @@ from sklearn.utils.validation import (
     _num_samples,  # of whatever has rows; 0.16
 )
 
+try:  # what MLP* trains with, in their attribute _optimizer; 0.18
+    from sklearn.neural_network._stochastic_optimizers import (
+        AdamOptimizer,
+        SGDOptimizer,
+    )
+
+    HAS_MLP_OPTIMIZERS = True
+except ImportError:
+    HAS_MLP_OPTIMIZERS = False
+    SGDOptimizer = AdamOptimizer = object
+
 try:  # scikit-learn >= 1.9
     from sklearn.callback import AutoPropagatedCallback  # noqa: F401
 
@@ -49,6 +62,7 @@ except ImportError:
 __all__ = [
     "BaseSearchCV",
     "HAS_CALLBACKS",
+    "HAS_MLP_OPTIMIZERS",
     "FoldContexts",
     "Interval",
     "StrOptions",
@@ -64,12 +78,16 @@ __all__ = [
     "scorer_parts",
     "scorer_predictions",
     "scorer_response_method",
+    "set_mlp_params",
+    "set_passive_aggressive",
+    "take_rows",
     "warn_or_raise_about_fit_failures",
     "warning_filters",
 ]
 
 fit_context = _fit_context
 safe_split = _safe_split
+take_rows = _safe_indexing
 check_method_params = _check_method_params
 num_samples = _num_samples
 masked_param_columns = _yield_masked_array_for_each_param
@@ -146,6 +164,47 @@ def warning_filters():
     """
     get = getattr(warnings, "_get_filters", None)
     return get() if get is not None else warnings.filters
+
+
+#: How MLP's optimizer calls what was copied from a parameter of another name.
+_OF_OPTIMIZER = {"nesterovs_momentum": "nesterov"}
+
+
+def set_mlp_params(estimator, params):
+    """Set parameters of an MLP*, also where its optimizer holds a copy of them.
+
+    ``partial_fit`` makes the optimizer once and ``set_params`` does not reach it
+    (scikit-learn #8149). The rate that stands, ``learning_rate``, is a part of
+    ``learning_rate_init`` under "invscaling" and "adaptive": it stays the same part.
+    ``alpha`` and ``batch_size`` are no business of the optimizer's.
+    """
+    estimator.set_params(**params)
+    if not hasattr(estimator, "coefs_"):  # not trained yet
+        return
+    optimizer = getattr(estimator, "_optimizer", None)
+    if not isinstance(optimizer, (SGDOptimizer, AdamOptimizer)):
+        raise RuntimeError(
+            f"{type(estimator).__name__} of scikit-learn {sklearn.__version__} does "
+            "not keep its optimizer where skhpo looks for it: parameters cannot be "
+            "changed during training. Please report this."
+        )
+    for name, value in params.items():
+        name = _OF_OPTIMIZER.get(name, name)
+        if name == "learning_rate_init" and value != optimizer.learning_rate_init:
+            part = optimizer.learning_rate / optimizer.learning_rate_init
+            optimizer.learning_rate = float(value) * part
+        if hasattr(optimizer, name):  # momentum: not where the solver is adam
+            setattr(optimizer, name, value)
+
+
+def set_passive_aggressive(estimator, params):
+    """Set parameters of a PassiveAggressive*; ``C`` acts under another name.
+
+    In 1.9 (not in 1.6) ``partial_fit`` and ``fit`` read ``eta0``, which is no parameter
+    of theirs: the constructor makes it of C, and ``set_params(C=...)`` forgets it.
+    """
+    estimator.set_params(**params)
+    estimator.eta0 = estimator.C
 
 
 class FoldContexts:

@@ -64,7 +64,8 @@ class Result:
     ``score`` is nan when the evaluation failed: a failure is a fact of its own and not
     a number. ``noise`` is the variance of ``score`` as an estimate of the mean over all
     folds of the search: 0 when all were evaluated, nan = unknown; ``cost`` is the time
-    spent on the fits, in seconds.
+    spent on the fits, in seconds. ``parent`` is the proposal whose models were
+    continued: the same one on the next rung, another one where they were copied.
     """
 
     proposal: Proposal
@@ -72,6 +73,7 @@ class Result:
     noise: float = float("nan")
     resource: int | None = None
     cost: float = float("nan")
+    parent: Proposal | None = None  # None = trained from scratch
 
 
 @dataclass(frozen=True)

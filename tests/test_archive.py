@@ -53,6 +53,14 @@ def test_a_score_that_is_not_finite_is_a_failure_and_never_best(bad):
     assert np.isnan(archive.result(archive.trials[1]).score)
 
 
+def test_an_optimizer_is_told_whose_models_were_continued():
+    archive = make_archive([[0.1, 0.1]])
+    (first,) = archive.trials
+    copied = archive.open(Job(Proposal(7, np.array([0.2])), 3, parent=0), {"a": 1})
+    assert archive.result(first).parent is None
+    assert archive.result(copied).parent is first.job.proposal
+
+
 def test_a_failed_candidate_ranks_last_also_with_a_large_error_score():
     archive = make_archive([[0.1, 0.1], [0.9, nan], [0.5, 0.5]], error_score=1e9)
     results = build_cv_results(archive)

@@ -241,6 +241,131 @@ def test_what_is_not_installed_is_skipped_and_leaves_no_run(bench, monkeypatch, 
     assert "tpe is skipped: no_such_module" in capsys.readouterr().err
 
 
+# ------------------------------------------------------------------------- schedules
+
+
+def found(**scores):
+    """Return {task: {seed: {method: record}}} of lists of test scores by method."""
+    n = max(map(len, scores.values()))
+    by_seed = {
+        seed: {m: {"test": t[seed]} for m, t in scores.items() if t[seed] is not None}
+        for seed in range(n)
+    }
+    return {"a task": by_seed}
+
+
+def test_differences_are_of_the_seeds_that_both_have(bench):
+    results = found(pbt=[0.9, 0.8, None, 0.3], sha=[0.7, 0.8, 0.1, 0.1 + 0.2])
+    pair = ("pbt", "test"), ("sha", "test")
+    (d,) = bench("bench_pbt").by_task(results, *pair).values()
+    assert d.tolist() == [0.2, 0.0, 0.0]  # .1 + .2 is a tie with .3
+
+
+def test_a_summary_counts_wins_ties_and_losses(bench):
+    from scipy.stats import wilcoxon
+
+    bench_pbt = bench("bench_pbt")
+    d = np.array([0.3, -0.1, 0.0, 0.2, 0.4, 0.5])
+    n, mean, se, wins, ties, losses, p = bench_pbt.summary(d)
+    assert (n, mean, wins, ties, losses) == (6, "+0.2167", 4, 1, 1)
+    assert float(se) == pytest.approx(np.std(d, ddof=1) / np.sqrt(6), abs=1e-4)
+    assert float(p) == pytest.approx(wilcoxon(d).pvalue, abs=1e-3)
+    assert bench_pbt.p_value(np.zeros(9)) == 1.0
+
+
+def test_where_it_does_not_pay_is_said(bench, capsys):
+    lead = [0.01 * i for i in range(1, 9)]
+    results = {
+        **found(pbt=lead, sha=[0.0] * 8, random=lead),
+        "another": found(pbt=[0.0] * 8, sha=lead, random=lead)["a task"],
+    }
+    bench("bench_pbt").report_where_it_does_not_pay(results, ["sha", "random"])
+    said = capsys.readouterr().out
+    assert "a task: not clearly better than random" in said
+    assert "a task: not clearly better than sha" not in said
+    assert "another: worse than sha" in said
+
+
+def test_a_benchmark_of_schedules_goes_on_where_it_stopped(
+    bench, monkeypatch, tmp_path
+):
+    bench_pbt = bench("bench_pbt")
+    cache, done = tmp_path / "runs.jsonl", []
+
+    def measure(task, method, seed, size):
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        done.append((task.name, method, seed))
+        return {"test": 0.5, "cv": 0.5, "trained": 12, "seconds": 0.1}
+
+    monkeypatch.setattr(bench("_schedules"), "measure", measure)
+    options = ["bench_pbt", "--quick", "--seeds", "1", "--cache", str(cache)]
+    monkeypatch.setattr(sys, "argv", [*options, "--tasks", "sgd digits"])
+    args = bench_pbt.parse_arguments()
+    with pytest.raises(KeyboardInterrupt):
+        bench_pbt.complete(bench_pbt.read(cache), args)
+    done.pop(), done.pop(), done.pop()
+    bench_pbt.complete(bench_pbt.read(cache), args)
+    assert [method for _, method, _ in done] == ["random", "sha", "bayes"]
+    results = bench_pbt.results_of(bench_pbt.read(cache), args)
+    assert len(results["sgd digits"][0]) == 6
+
+
+def test_every_method_trains_what_a_population_trains(bench):
+    _schedules = bench("_schedules")
+    size = _schedules.Size(rows=200, members=4, units=6)
+    for method in _schedules.METHODS:
+        record = _schedules.measure(_schedules.TASKS[0], method, 0, size)
+        if method == "sha":  # whole candidates: it may fall short
+            assert 0.7 * 24 <= record["trained"] <= 24
+        else:
+            assert record["trained"] == 24
+        assert 0 <= record["test"] <= 1
+
+
+def test_the_last_settings_are_worth_the_schedule_where_they_never_changed(bench):
+    _schedules = bench("_schedules")
+    task, size = _schedules.TASKS[0], _schedules.Size(200, 4, 6)
+    data, held_out = task.parts(0, size.rows)
+    search = _schedules.run_pbt(task, data, 0, size).search
+    for step in search.best_schedule_:
+        step["params"] = search.best_params_
+    expected = search.replay(*data).score(*held_out)
+    assert _schedules.judge_last(search, data, held_out) == expected
+
+
+# ---------------------------------------------------------------- simulated populations
+
+
+def test_the_quadratic_is_the_mean_of_gradient_descent_on_it(bench):
+    learner = bench("bench_explore").Quadratic()
+    learner.updates = 5
+    params, rng = {"rate": 0.4, "beta": 0.3}, np.random.default_rng(0)
+    h, x = learner.curvature, np.full((20_000, 20), np.sqrt(10.0))
+    for _ in range(5):
+        x -= params["rate"] * h * (x + np.sqrt(20) * rng.standard_normal(x.shape))
+    expected = np.mean(x**2, axis=0)
+    assert learner.train(learner.start(), params, 1) == pytest.approx(expected, rel=0.1)
+
+
+def test_the_lowest_quarter_copies_the_highest(bench):
+    scores = np.array([3.0, 0.0, 7.0, 1.0, 6.0, 5.0, 4.0, 2.0])
+    pairs = bench("bench_explore").copies(scores, np.random.default_rng(0))
+    assert [loser for loser, _ in pairs] == [1, 3]
+    assert {winner for _, winner in pairs} <= {2, 4}
+
+
+def test_a_simulated_population_learns_and_an_ablation_is_undone(bench):
+    bench_explore = bench("bench_explore")
+    before = bench_explore._pb2.within_steps
+    with bench_explore.changed("pb2 raw"):
+        assert bench_explore._pb2.within_steps is not before
+    assert bench_explore._pb2.within_steps is before
+    ((score, seconds),) = bench_explore.measure("drift", "pb2", 1, 8, 4)
+    assert 0.1 < score < 1.0
+    assert seconds > 0
+
+
 # -------------------------------------------------------------------------- distinct
 
 

@@ -34,6 +34,7 @@ PARTS = {
     "_loop": {"_types", "_archive", "_clock", "_stopping", "_callbacks", "_errors"},
 }
 READERS = {
+    "learning_rate": {"evaluation", "_sklearn", "_errors"},
     "importance": {"space", "surrogates", "_types", "_sklearn", "_errors", "_random"},
     "plots": {"importance", "space", "surrogates", "_types", "_errors"},
 }

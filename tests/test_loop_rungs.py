@@ -5,11 +5,12 @@ import pytest
 
 from skhpo._archive import Archive, build_cv_results
 from skhpo._loop import SPACE_EXHAUSTED, SearchLoop
-from skhpo._types import FoldOutcome
+from skhpo._types import FoldOutcome, Proposal
 from skhpo.optimizers import RandomDesign
 from skhpo.schedulers import (
     AsynchronousHalving,
     MedianStopping,
+    PopulationBased,
     SuccessiveHalving,
     hyperband_brackets,
     median_bracket,
@@ -162,3 +163,72 @@ def test_an_optimizer_that_only_repeats_itself_does_not_stop_promotions():
     archive, _ = run(lambda: Endless(bracket), optimizer=optimizer)
     assert 100 <= len({t.candidate for t in archive.trials}) <= 103
     assert archive.incumbent.job.resource == 27
+
+
+# ---- populations: models of other candidates
+
+
+STEPS = [3, 6, 9, 12, 15, 18, 21, 24, 27]
+POPULATIONS = {
+    "truncation": lambda: PopulationBased(8, STEPS),
+    "tournament": lambda: PopulationBased(8, STEPS, "tournament"),
+}
+every_population = pytest.mark.parametrize(
+    "make", POPULATIONS.values(), ids=POPULATIONS
+)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@every_population
+def test_a_population_runs_to_its_end(make, asynchronous):
+    archive, evaluator = run(make, asynchronous=asynchronous)
+    assert len(archive.finished) == len(archive.trials) == 8 * 9
+    assert archive.incumbent.job.resource == 27
+    assert evaluator.most < 30
+    assert evaluator.models == set()
+
+
+@every_population
+def test_the_table_of_a_population_does_not_depend_on_workers(make):
+    tables = [facts(run(make, n_workers=n, seed=n)[0]) for n in (1, 2, 4, 8)]
+    assert tables[0] == tables[1] == tables[2] == tables[3]
+
+
+class OfOne(Stubborn):
+    """Begins with several settings; whoever copies gets one and the same."""
+
+    def ask(self, n, *, pending=(), near=None, resource=None):
+        return self.design.ask(n) if near is None else [self.proposal] * n
+
+
+def test_equal_settings_with_different_pasts_are_two_models_and_with_one_past_one():
+    archive, evaluator = run(
+        lambda: PopulationBased(8, [9, 18, 27], quantile=0.5),
+        optimizer=OfOne(Space({"a": (0.0, 1.0)})),
+    )
+    copies = [t for t in archive.trials if t.job.labels["event"] == "exploit"]
+    at_two = [t for t in copies if t.job.resource == 18]
+    assert len({t.params["a"] for t in at_two}) == 1
+    for trial in at_two:
+        others = [t for t in at_two if t.id < trial.id and t.parent is trial.parent]
+        assert trial.twin is (others[0] if others else None)
+    assert 1 < len({t.parent.id for t in at_two}) < len(at_two)
+    assert len(evaluator.trials) == sum(t.twin is None for t in archive.trials)
+    assert all(t.namesake == (t.twin or t).namesake for t in archive.trials)
+
+
+def test_who_copies_and_changes_nothing_is_the_twin_of_the_donor():
+    class Near(Stubborn):
+        def ask(self, n, *, pending=(), near=None, resource=None):
+            if near is None:
+                return self.design.ask(n)
+            return [Proposal(1000, near)]
+
+    archive, _ = run(
+        POPULATIONS["truncation"], optimizer=Near(Space({"a": (0.0, 1.0)}))
+    )
+    copies = [t for t in archive.trials if t.job.labels["event"] == "exploit"]
+    assert copies
+    for trial in copies:
+        assert trial.twin.parent in (trial.parent, trial.parent.twin)
+        assert trial.namesake == trial.parent.namesake

@@ -14,22 +14,45 @@ from skhpo.evaluation._resources import (
 )
 from skhpo.evaluation._rows import keeps_groups, nest_rows, trains_on_the_past
 from skhpo.evaluation._states import open_store
-from skhpo.evaluation._stepper import classes_of, head_of, share_out, takes
+from skhpo.evaluation._stepper import (
+    Model,
+    Seeds,
+    balanced_weights,
+    classes_of,
+    head_of,
+    share_out,
+    takes,
+)
+from skhpo.evaluation._swap import check_swappable, swap_params, swappable
 from skhpo.evaluation._task import Payload, fit_metadata
-from skhpo.evaluation._training import Stage, Training
+from skhpo.evaluation._training import (
+    ReplaySeeds,
+    Segment,
+    Stage,
+    Training,
+    same_value,
+    schedule_of,
+    seed_of_replay,
+)
 
 __all__ = [
     "FoldEvaluator",
+    "Model",
     "Payload",
     "PredictionPlan",
     "PredictionStore",
     "Race",
     "RacingEvaluator",
+    "ReplaySeeds",
     "Resource",
+    "Seeds",
+    "Segment",
     "Stage",
     "Training",
+    "balanced_weights",
     "best_possible_score",
     "check_racing",
+    "check_swappable",
     "choose_resource",
     "classes_of",
     "fit_metadata",
@@ -43,6 +66,11 @@ __all__ = [
     "resource_bounds",
     "resource_info",
     "share_out",
-    "takes",
     "trains_on_the_past",
+    "same_value",
+    "schedule_of",
+    "seed_of_replay",
+    "swap_params",
+    "swappable",
+    "takes",
 ]

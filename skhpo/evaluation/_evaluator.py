@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
 
-from skhpo.evaluation._training import Stage
+from skhpo.evaluation._training import Stage, schedule_of
 
 #: A task shorter than this (s) is not worth its dispatch: folds of a trial are lumped
 #: together until it is reached.
@@ -112,12 +112,13 @@ class FoldEvaluator:
     def _stage(self, trial, folds):
         """Return how far a trial is trained, with the models that it goes on from."""
         states = {}
+        before = schedule_of(trial)[:-1]
         if trial.parent is not None:
             source = (trial.parent.twin or trial.parent).id
             shares_disk = self._dispatcher.shares_disk
             get = self._store.get if shares_disk else self._store.get_bytes
             states = {fold: get((source, fold)) for fold in folds}
-        return Stage(trial.job.resource, trial.namesake, states)
+        return Stage(trial.job.resource, trial.namesake, states, before)
 
     def _without_state(self, outcome):
         """Put the model of an outcome into the store."""

@@ -66,7 +66,9 @@ class Resource(Protocol):
         after each step. None = there is none.
 
     A ``max_resource`` attribute, if there is one, says how many units make a full
-    model.
+    model, or names the parameter of the estimator that does. A ``swappable`` attribute
+    names the parameters that may change during training (``PBTSearchCV``): those that
+    ``advance`` reads anew, and with which nothing learnt before becomes another.
 
     Examples
     --------
@@ -312,10 +314,16 @@ class _Place:
 
     # -- one for each kind of ``resource=``
 
-    def automatic(self):
+    @property
+    def declared(self):
+        """The resource that the estimator declares, or None."""
         if self.grows_alone and hasattr(self.last, "__skhpo_resource__"):
-            source = f"{self.name}.__skhpo_resource__()"
-            return self.own(self.last.__skhpo_resource__(), source)
+            return self.last.__skhpo_resource__()
+        return None
+
+    def automatic(self):
+        if self.declared is not None:
+            return self.own(self.declared, f"{self.name}.__skhpo_resource__()")
         if self.family is not None:
             return self.continued(self.family)
         return self.by_rows(f"{self.name} is trained in one go.")
@@ -332,6 +340,8 @@ class _Place:
         return self.chosen(ROWS, why)
 
     def by_epochs(self):
+        if getattr(self.declared, "kind", None) == "epochs":
+            return self.automatic()
         if not self.grows_alone or not hasattr(self.last, "partial_fit"):
             raise ValueError(
                 f"resource='epochs' needs partial_fit, and {self.description} has "

@@ -54,12 +54,14 @@ ROWS_TO_COMPARE = 64
 class Seeds:
     """Randomness by number, never by arrival: (candidate, fold, unit) -> seed.
 
-    Unit 0 is birth: what is drawn once in the life of a model.
+    Unit 0 is birth: what is drawn once in the life of a model. Where the models of
+    another candidate were continued, ``birth`` is the one that began.
     """
 
     root: int
     candidate: int
     fold: int
+    birth: int | None = None
 
     def at(self, unit, own=None):
         """Return a seed, 31 bits.
@@ -70,7 +72,8 @@ class Seeds:
         if own is not None:
             sequence = np.random.SeedSequence(int(own), spawn_key=(unit,))
         else:
-            key = (self.candidate, self.fold, unit)
+            is_birth = unit == 0 and self.birth is not None
+            key = (self.birth if is_birth else self.candidate, self.fold, unit)
             sequence = np.random.SeedSequence(self.root, spawn_key=key)
         return int(sequence.generate_state(1)[0] >> 1)
 
@@ -203,7 +206,7 @@ class Epochs(Family):
             keywords["classes"] = step.classes
         is_random = "random_state" in estimator.get_params(deep=False)
         own = _own_seed(estimator) if is_random else None
-        with _set(estimator, _balanced_weights(estimator, y)):
+        with _set(estimator, balanced_weights(estimator, y)):
             with _kept(estimator, "random_state") if is_random else nullcontext():
                 for unit in range(frm + 1, step.to + 1):
                     if is_random:  # an int would shuffle all epochs alike
@@ -242,10 +245,12 @@ class Boosted(Family):
         """Train from ``frm`` to ``step.to`` rounds; the old model is left alone."""
         before = estimator.get_params(deep=False)
         more = clone(estimator)  # catboost refuses set_params once it is fitted
-        more.set_params(**{self.param: step.to - frm}, **_boost_seed(before, frm, step))
+        seed = _boost_seed(before, frm, step)
+        more.set_params(**{self.param: step.to - frm}, **seed)
         old = {self.keyword: estimator} if frm else {}
         _fit(more.fit, X, y, {**step.fit_params, **old})
-        _write_params(more, {**before, self.param: step.to})
+        write_params(more, {name: before.get(name) for name in seed})
+        write_params(more, {self.param: step.to})
         return more
 
 
@@ -278,7 +283,7 @@ def _check_has_partial_fit(estimator):
         )
 
 
-def _balanced_weights(estimator, y):
+def balanced_weights(estimator, y):
     """Return the class weights that fit computes for "balanced", as partial_fit asks.
 
     The same numbers: from the training rows of the fold.
@@ -306,10 +311,18 @@ def _boost_seed(params, frm, step):
     return {name: step.seeds.at(frm, own)}
 
 
-def _write_params(estimator, params):
-    """Set parameters of a fitted booster; catboost keeps them in a plain dict."""
+def write_params(estimator, params):
+    """Set parameters of an estimator that may be fitted, and leave all others alone.
+
+    catboost refuses ``set_params`` once it is fitted; it keeps them in a plain dict, in
+    which None is no value. Parameters that are not to change stay unset: the objective
+    that ``fit`` of xgboost and lightgbm derives from the classes lives among them, and
+    without it their ``predict_proba`` of three classes fails.
+    """
     if "_init_params" in vars(estimator):
-        estimator._init_params = dict(params)
+        changed = {**estimator._init_params, **params}
+        unset = {name for name, value in params.items() if value is None}
+        estimator._init_params = {k: v for k, v in changed.items() if k not in unset}
     else:
         estimator.set_params(**params)
 

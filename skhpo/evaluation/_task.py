@@ -79,9 +79,10 @@ def fit_fold(payload, trial, params, fold, context=None, stage=None):
     start = time.perf_counter()
     _print_start(payload, trial, params, fold)
     estimator, outcome = clone(payload.estimator), dict(trial=trial, fold=fold)
+    at_birth = params if stage is None else stage.params_at_birth(params)
     try:
-        if params:  # cloned: a value may be an estimator, and is fitted in place
-            estimator.set_params(**clone(params, safe=False))
+        if at_birth:  # cloned: a value may be an estimator, and is fitted in place
+            estimator.set_params(**clone(at_birth, safe=False))
     except CAUGHT:
         return _failed(payload, outcome, params, start)
     train, test = payload.splits[fold]
@@ -94,7 +95,7 @@ def fit_fold(payload, trial, params, fold, context=None, stage=None):
             _fit(payload, estimator, data_train, train, context)
         else:
             estimator, trained = _train(
-                payload, estimator, data_train, train, context, stage, fold
+                payload, estimator, data_train, train, context, stage, params, fold
             )
             outcome.update(trained)
     except CAUGHT:
@@ -126,7 +127,7 @@ def _fit(payload, estimator, data, rows, context):
         estimator.fit(*args, **fit_params)
 
 
-def _train(payload, estimator, data, rows, context, stage, fold):
+def _train(payload, estimator, data, rows, context, stage, params, fold):
     """Train on from where the trial's parent stopped.
 
     Returns the estimator, another one where a model was continued, and what is to be
@@ -136,7 +137,7 @@ def _train(payload, estimator, data, rows, context, stage, fold):
     fit_params = check_method_params(payload.X, params=payload.fit_params, indices=rows)
     model = training.model(stage, fold, estimator)
     with _fit_callbacks(context, model.estimator, X, y, fit_params):
-        model, units = training.advance(model, X, y, stage, fold, fit_params)
+        model, units = training.advance(model, X, y, stage, params, fold, fit_params)
     state = training.state(model, stage)
     return model.estimator, dict(units=units, state=state)
 

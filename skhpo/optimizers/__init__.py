@@ -19,6 +19,7 @@ from skhpo.optimizers._design import (
 )
 from skhpo.optimizers._differential import DifferentialEvolution
 from skhpo.optimizers._evolution_auto import automatic_evolution
+from skhpo.optimizers._explore import Perturb, Resample
 from skhpo.optimizers._fidelity import (
     FidelityGaussianProcessOptimizer,
     FidelityTPEOptimizer,
@@ -31,11 +32,13 @@ from skhpo.optimizers._own import (
     check_own_optimizer,
     make_own_optimizer,
 )
+from skhpo.optimizers._pb2 import PB2
 from skhpo.optimizers._regularized import RegularizedEvolution
 from skhpo.optimizers._tpe import TPEOptimizer
 from skhpo.optimizers._warm_start import OldStudy, WarmStart, mean_distance
 
 __all__ = [
+    "PB2",
     "BaseOptimizer",
     "Chain",
     "CovarianceMatrixAdaptation",
@@ -50,9 +53,11 @@ __all__ = [
     "LatinDesign",
     "OldStudy",
     "OwnOptimizer",
+    "Perturb",
     "Proposal",
     "RandomDesign",
     "RegularizedEvolution",
+    "Resample",
     "Result",
     "SobolDesign",
     "TPEOptimizer",

@@ -11,12 +11,14 @@ from skhpo.schedulers._brackets import (
 from skhpo.schedulers._fifo import Fifo
 from skhpo.schedulers._halving import SuccessiveHalving
 from skhpo.schedulers._median import MedianStopping
+from skhpo.schedulers._pbt import PopulationBased
 
 __all__ = [
     "AsynchronousHalving",
     "Bracket",
     "Fifo",
     "MedianStopping",
+    "PopulationBased",
     "SuccessiveHalving",
     "halving_bracket",
     "hyperband_brackets",

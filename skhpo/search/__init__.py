@@ -3,5 +3,13 @@
 from skhpo.search._bayes import BayesSearchCV
 from skhpo.search._evolutionary import EvolutionarySearchCV
 from skhpo.search._hyperband import HyperbandSearchCV
+from skhpo.search._pbt import PBTSearchCV
+from skhpo.search._schedule import replay
 
-__all__ = ["BayesSearchCV", "EvolutionarySearchCV", "HyperbandSearchCV"]
+__all__ = [
+    "BayesSearchCV",
+    "EvolutionarySearchCV",
+    "HyperbandSearchCV",
+    "PBTSearchCV",
+    "replay",
+]

@@ -491,9 +491,7 @@ class SequentialSearchCV(BaseSearchCV):
         """Open the workers for the time of the search."""
         payload = self._payload(task, n_candidates)
         dispatcher = open_dispatcher(self.n_jobs, self.pre_dispatch, payload)
-        self.n_points_ = _resolve_n_points(
-            self.n_points, dispatcher.n_jobs, self.n_splits_
-        )
+        self.n_points_ = self._points_in_flight(dispatcher.n_jobs)
         self._announce(n_candidates, task)
         max_folds = None if n_candidates is None else n_candidates * self.n_splits_
         task.contexts.begin_search(max_folds, partial(_fold_data, task))
@@ -512,6 +510,9 @@ class SequentialSearchCV(BaseSearchCV):
             dispatcher.close(kill)
             if store is not None:
                 store.close()
+
+    def _points_in_flight(self, n_jobs):
+        return _resolve_n_points(self.n_points, n_jobs, self.n_splits_)
 
     def _payload(self, task, n_candidates):
         return Payload(
@@ -570,7 +571,7 @@ class SequentialSearchCV(BaseSearchCV):
             self._publish(task, archive)
             self._publish_predictions(task, archive)
         if archive.incumbent is not None:
-            self._select(archive)
+            self._select(task, archive)
 
     def _finish(self, task, archive):
         try:
@@ -588,7 +589,7 @@ class SequentialSearchCV(BaseSearchCV):
         else:
             self.scorer_ = task.scorer
         if self.refit or not self.multimetric_:
-            self._select(archive)
+            self._select(task, archive)
         if self.refit:
             self._refit(task, archive.finished[self.best_index_])
 
@@ -601,7 +602,7 @@ class SequentialSearchCV(BaseSearchCV):
         if predictions is not None:
             self.predictions_ = predictions
 
-    def _select(self, archive):
+    def _select(self, task, archive):
         """Choose the best row; only complete ones are offered to a refit function."""
         self.multimetric_ = archive.is_multimetric
         if self.multimetric_ and not self.refit:
@@ -617,7 +618,7 @@ class SequentialSearchCV(BaseSearchCV):
 
     def _refit(self, task, best):
         estimator = clone(task.estimator)
-        estimator.set_params(**clone(self.best_params_, safe=False))
+        estimator.set_params(**clone(self._params_at_birth(), safe=False))
         start = time.perf_counter()
         try:
             estimator = task.contexts.refit(
@@ -633,6 +634,10 @@ class SequentialSearchCV(BaseSearchCV):
         self.best_estimator_ = estimator
         if hasattr(estimator, "feature_names_in_"):
             self.feature_names_in_ = estimator.feature_names_in_
+
+    def _params_at_birth(self):
+        """Return the setting with which the training of the best begins."""
+        return self.best_params_
 
     def _fit_best(self, task, estimator, best):
         """Fit a fresh clone with the parameters of the trial ``best`` on all rows."""

@@ -600,8 +600,8 @@ class HyperbandSearchCV(SequentialSearchCV):
         self.plan_ = what_was_done(task.plan.frame(), trials)
         self.rank_correlation_ = rank_correlation(trials)
 
-    def _select(self, archive):
-        super()._select(archive)
+    def _select(self, task, archive):
+        super()._select(task, archive)
         if hasattr(self, "best_index_"):
             resources = self.cv_results_["n_resources"]
             self.best_resource_ = int(resources[self.best_index_])

@@ -32,7 +32,7 @@ class SchedulerContract:
     n_units : int or None
         Units of training that the scheduler may spend in all; None = not limited.
     n_candidates : int
-        Candidates that it starts in a space that is large enough.
+        Candidates that it starts from scratch in a space that is large enough.
 
     Examples
     --------
@@ -77,9 +77,16 @@ class SchedulerContract:
     def test_a_promoted_trial_stays_the_same_candidate(self):
         for search in self._searches():
             for trial, parent in search.continued():
-                if trial.job.origin == "promote":
+                if trial.job.origin in ("promote", "continue"):
                     assert trial.candidate == parent.candidate
                     assert trial.job.proposal is parent.job.proposal
+
+    def test_who_goes_on_from_another_candidates_models_is_a_new_candidate(self):
+        """Its settings may be equal all the same; who evaluates finds out."""
+        for search in self._searches():
+            for trial, _ in search.continued():
+                if trial.job.origin not in ("promote", "continue"):
+                    assert trial.job.candidate is None
 
     def test_no_candidate_is_trained_twice_to_the_same_resource(self):
         for search in self._searches():
@@ -227,7 +234,8 @@ class SimulatedSearch:
     running: dict[int, Trial] = field(default_factory=dict)
     clock: VirtualClock = field(default_factory=VirtualClock)
     busy: float = 0.0  # time that workers spent, all together
-    n_candidates: int = 0
+    n_numbered: int = 0  # candidates
+    n_proposed: int = 0
     n_units: int = 0
     surplus: int = 0  # jobs beyond those asked for
     max_proposed_per_call: int = 0
@@ -243,6 +251,11 @@ class SimulatedSearch:
     def idle_share(self) -> float:
         """Share of the workers' time in which they had nothing to do."""
         return 1.0 - self.busy / (self.n_points * self.clock.now)
+
+    @property
+    def n_candidates(self) -> int:
+        """Candidates that were started from scratch."""
+        return sum(trial.job.parent is None for trial in self.trials)
 
     def continued(self) -> Iterator[tuple[Trial, Trial]]:
         """(trial, parent) of the trials that continue another."""
@@ -283,16 +296,19 @@ class SimulatedSearch:
     def _propose(self, calls: list[int]) -> Callable[..., list[Proposal]]:
         def propose(n: int, **context: Any) -> list[Proposal]:
             calls.append(n)
-            left = n if self.size is None else min(n, self.size - self.n_candidates)
-            first = self.n_candidates
-            self.n_candidates += left
+            left = n if self.size is None else min(n, self.size - self.n_proposed)
+            first = self.n_proposed
+            self.n_proposed += left
             return [Proposal(i, np.array([0.5])) for i in range(first, first + left)]
 
         return propose
 
     def _start(self, job: Job) -> None:
         number = len(self.trials)
-        candidate = job.proposal.id if job.candidate is None else job.candidate
+        candidate = job.candidate
+        if candidate is None:
+            candidate = self.n_numbered
+            self.n_numbered += 1
         trial = Trial(number, job, candidate, {})
         self.trials.append(trial)
         self.running[number] = trial

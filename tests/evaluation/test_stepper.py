@@ -520,10 +520,11 @@ def test_a_booster_goes_on_from_its_last_rounds():
     assert seeded.estimator.rounds_ == [3, 3]
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("library", ["xgboost", "lightgbm", "catboost"])
-def test_the_real_boosters_are_identical_without_sampling(library):
+def test_the_real_boosters_are_identical_without_sampling(library, n_classes):
     module = pytest.importorskip(library)
-    label = (y == 1).astype(int)
+    label = y if n_classes == 3 else (y == 1).astype(int)
     estimator = {
         "xgboost": lambda: module.XGBClassifier(n_jobs=1, max_depth=2),
         "lightgbm": lambda: module.LGBMClassifier(n_jobs=1, verbose=-1, max_depth=2),

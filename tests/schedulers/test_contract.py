@@ -6,6 +6,7 @@ from skhpo.schedulers import (
     AsynchronousHalving,
     Fifo,
     MedianStopping,
+    PopulationBased,
     SuccessiveHalving,
     halving_bracket,
     hyperband_brackets,
@@ -89,6 +90,38 @@ class TestMedianStopping(SchedulerContract):
         return MedianStopping(self.bracket)
 
 
+class TestPopulationBased(SchedulerContract):
+    steps = [4, 8, 12, 16, 20]
+    max_resource = 20
+    n_units, n_candidates = 12 * 20, 12
+
+    def make(self):
+        return PopulationBased(12, self.steps)
+
+
+class TestTournament(TestPopulationBased):
+    def make(self):
+        return PopulationBased(12, self.steps, exploit="tournament")
+
+
+class TestAsynchronousPopulation(TestPopulationBased):
+    def make(self):
+        return PopulationBased(12, self.steps, asynchronous=True)
+
+
+class TestAsynchronousTournament(TestPopulationBased):
+    def make(self):
+        return PopulationBased(12, self.steps, "tournament", asynchronous=True)
+
+
+class TestPopulationOfOneStep(SchedulerContract):
+    max_resource = 7
+    n_units, n_candidates = 4 * 7, 4
+
+    def make(self):
+        return PopulationBased(4, [7])
+
+
 class Broken(SchedulerContract):
     bracket = halving_bracket(1, 27, 3)
     max_resource = 27
@@ -108,6 +141,38 @@ def test_the_contract_finds_a_scheduler_that_forgets_models():
 
     with pytest.raises(AssertionError):
         Broken(Forgets).test_models_are_kept_until_their_continuation_is_there()
+
+
+def test_the_contract_finds_a_population_that_forgets_a_donor_with_more_copies():
+    class Forgets(PopulationBased):
+        def _landed(self, trial):
+            self.n_in_flight -= 1
+            self._n_children.pop(trial.job.parent, None)
+
+    class Forgetful(TestPopulationBased):
+        __test__ = False
+
+        def make(self):
+            return Forgets(12, self.steps)
+
+    with pytest.raises(AssertionError):
+        Forgetful().test_models_are_kept_until_their_continuation_is_there()
+
+
+def test_the_contract_finds_a_copy_that_keeps_the_candidate_of_the_donor():
+    class Numbers(PopulationBased):
+        def _job(self, move, *args, candidate=None):
+            return super()._job(move, *args, candidate=move.source.candidate)
+
+    class Numbering(TestPopulationBased):
+        __test__ = False
+
+        def make(self):
+            return Numbers(12, self.steps)
+
+    with pytest.raises(AssertionError):
+        contract = Numbering()
+        contract.test_who_goes_on_from_another_candidates_models_is_a_new_candidate()
 
 
 def test_the_contract_finds_a_scheduler_that_asks_twice():

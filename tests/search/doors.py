@@ -20,8 +20,14 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, ParameterGrid
+from sklearn.pipeline import Pipeline
 
-from skhpo import BayesSearchCV, EvolutionarySearchCV, HyperbandSearchCV
+from skhpo import (
+    BayesSearchCV,
+    EvolutionarySearchCV,
+    HyperbandSearchCV,
+    PBTSearchCV,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -113,6 +119,28 @@ def one_rung(estimator, space, *, n_iter, **parameters):
     return HyperbandSearchCV(estimator, space, n_candidates=n_iter, **parameters)
 
 
+class InOneStep(InOneGo):
+    """The same for a population: it may change any parameter, and has no occasion."""
+
+    def __init__(self, swappable):
+        self.swappable = swappable
+
+
+def one_step(estimator, space, *, n_iter, **parameters):
+    """Return a population that is trained in one step, and so never copies.
+
+    test_pbt.py has what holds when it does.
+    """
+    is_pipeline = isinstance(estimator, Pipeline)
+    last = estimator.steps[-1][1] if is_pipeline else estimator
+    names = () if isinstance(last, type) else tuple(sorted(last.get_params()))
+    resource = InOneStep(names)
+    parameters = {"resource": resource, "exploit": "tournament", **parameters}
+    return PBTSearchCV(
+        estimator, space, population_size=n_iter, n_steps=1, **parameters
+    )
+
+
 def evolution(estimator, space, *, n_iter, population_size="auto", **parameters):
     """Return a search that has offspring also among a few candidates."""
     if population_size == "auto" and n_iter is not None and n_iter > 4:
@@ -133,6 +161,7 @@ DOORS = [
     Door("evolution-ga", partial(evolution, algorithm="ga")),
     Door("bayes-grid", full_grid, is_random=False),
     Door("hyperband", one_rung, budget="n_candidates"),
+    Door("pbt", one_step, budget="population_size"),
 ]
 
 every_door = pytest.mark.parametrize("door", DOORS, ids=lambda door: door.name)
@@ -145,7 +174,11 @@ plain_doors = pytest.mark.parametrize(
     ids=lambda door: door.name,
 )
 
-AT_ALL = ("bayes", "evolution-de", "bayes-grid", "hyperband")
+#: For spaces of parameters that no population can change while it is trained, and what
+#: is promised of those that are smaller than the budget: a population repeats settings.
+free_doors = pytest.mark.parametrize("door", DOORS[:-1], ids=lambda door: door.name)
+
+AT_ALL = ("bayes", "evolution-de", "bayes-grid", "hyperband", "pbt")
 
 #: For what is checked before anything is proposed: each class, and a grid.
 doors_at_all = pytest.mark.parametrize(
@@ -230,6 +263,7 @@ def _assert_same_column(key, ours, theirs):
 OUR_COLUMNS = (
     *("status", "error"),
     *("iter", "n_resources", "bracket", "rung", "sweep", "candidate", "parent"),
+    *("member", "step", "event"),
     *("generation", "parents", "operator", "origin"),
 )
 

@@ -56,6 +56,7 @@ from .doors import (
     assert_like_grid_search,
     assert_same_table,
     every_door,
+    free_doors,
     grid_search_over,
     n_rows,
     one_door,
@@ -878,7 +879,7 @@ def n_different(settings):
     return len({json.dumps(s, sort_keys=True, default=repr) for s in settings})
 
 
-@every_door
+@free_doors
 def test_every_setting_is_fitted_once_on_each_fold(door):
     watched()
     search = door.search(Toy(), {"a": [0.1, 0.2], "kind": ["x", "y", "z"]}, n_iter=50)
@@ -907,7 +908,7 @@ def test_a_finite_space_ends_the_search(door, n_iter):
     assert search.stop_reason_ == reason or not door.is_random
 
 
-@every_door
+@free_doors
 def test_constraints_that_leave_few_settings_end_the_search(door):
     space = {"a": [i / 10 for i in range(1, 8)], "b": list(range(1, 8))}
     search = door.search(
@@ -1145,7 +1146,7 @@ def test_fit_changes_no_constructor_argument(door):
         assert deep_equal(before[name], after[name]), name
 
 
-@every_door
+@free_doors
 def test_values_of_the_space_are_never_fitted_themselves(door):
     trees = [DecisionTreeClassifier(max_depth=d) for d in (1, 2)]
     pipe = Pipeline([("clf", SVC())])

@@ -12,7 +12,12 @@ from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skhpo import BayesSearchCV, EvolutionarySearchCV, HyperbandSearchCV
+from skhpo import (
+    BayesSearchCV,
+    EvolutionarySearchCV,
+    HyperbandSearchCV,
+    PBTSearchCV,
+)
 
 
 def make_search(estimator, space, **parameters):
@@ -57,6 +62,17 @@ SEARCHES = [
         max_resource=4,
         factor=2,
         strategy="sha",
+        cv=2,
+        random_state=0,
+        error_score="raise",
+    ),
+    PBTSearchCV(
+        SGDRegressor(),
+        {"alpha": ALPHA},
+        population_size=2,
+        quantile=0.5,
+        n_steps=2,
+        interval=1,
         cv=2,
         random_state=0,
         error_score="raise",
