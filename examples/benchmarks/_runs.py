@@ -52,14 +52,24 @@ class Runs:
         ]
 
 
-def read(paths, rerun=()):
-    """The runs in files of JSON lines; those of the methods in ``rerun`` are ignored.
+def records(paths):
+    """What stands in files of JSON lines.
 
     Somebody may be writing: the last line may be half a line.
     """
     lines = (li for p in paths if p.exists() for li in p.read_text().split("\n")[:-1])
-    records = (json.loads(line) for line in lines)
-    return Runs(r for r in records if r["method"] not in rerun)
+    return (json.loads(line) for line in lines)
+
+
+def append(path, record):
+    """Add a line to a file, in one piece: others may be writing, too."""
+    with path.open("ab", buffering=0) as file:
+        file.write(json.dumps(record).encode() + b"\n")
+
+
+def read(paths, rerun=()):
+    """The runs in files of JSON lines, without those of the methods in ``rerun``."""
+    return Runs(r for r in records(paths) if r["method"] not in rerun)
 
 
 def complete(runs, wanted, path, n_jobs):
@@ -73,8 +83,7 @@ def complete(runs, wanted, path, n_jobs):
     missing = [key for key in missing if key[1] not in skipped]
     _common.progress(f"{n_known} runs known, {len(missing)} to do")
     for record in _run_all(missing, n_jobs):
-        with path.open("a") as file:
-            file.write(json.dumps(record) + "\n")
+        append(path, record)
         runs.add(record)
 
 
