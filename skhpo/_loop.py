@@ -78,6 +78,7 @@ class SearchLoop:
         self._running = {}  # trial id -> trial, in ask order
         self._known = {}  # (key of a setting, resource) -> the trial that evaluates it
         self._first = {}  # key of a setting -> the candidate that had it first
+        self._twins = set()  # ids of trials that another one evaluates
         self._is_short = False  # the last ask brought fewer than were asked for
         self._n_repeats = 0  # known settings proposed in a row
         self._blas = ThreadpoolController()
@@ -138,8 +139,9 @@ class SearchLoop:
             self._n_repeats = 0
             self._known[key, job.resource] = trial
             self._evaluator.submit(trial)
-        elif job.parent is None:  # nothing is fitted twice
-            self._n_repeats += 1
+        else:
+            self._twins.add(trial.id)
+            self._n_repeats += job.parent is None  # nothing is fitted twice
 
     def _params_of(self, job):
         params = job.proposal.params
@@ -205,8 +207,10 @@ class SearchLoop:
     def _keep_models(self):
         """Let go of the models from which nothing can go on any more."""
         kept = self._scheduler.may_continue() | self._running.keys()
-        trials = map(self._archive.trials.__getitem__, kept)
-        self._evaluator.keep_models({(t.twin or t).id for t in trials})
+        twins = kept & self._twins  # they go on from the models of another trial
+        self._evaluator.keep_models(
+            kept | {self._archive.trials[number].twin.id for number in twins}
+        )
 
     def _one_blas_thread(self):
         return self._blas.limit(limits=1, user_api="blas")
