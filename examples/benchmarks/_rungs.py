@@ -266,11 +266,22 @@ def run_halving(task, data, seed, most, seconds, _):
 
 def run_top_k(task, data, seed, most, seconds, _):
     """One in 27 is trained in full, with nothing in between, again and again."""
-    run = Run()
     keep = FACTOR**3
+    settings = dict(strategy="sha", factor=keep, n_candidates=keep)
+    return _until(seconds, task, data, seed, most, **settings)
+
+
+def run_refitted(task, data, seed, most, seconds, _):
+    """Hyperband that calls fit at each rung, also where it could go on."""
+    return _until(seconds, task, data, seed, most, resource=task.resource)
+
+
+def _until(seconds, task, data, seed, most, **settings):
+    """Run sweep after sweep until the CPU seconds are used up."""
+    run = Run()
     see = partial(_see, run, most, seconds)
-    search = make_search(task, seed, most, strategy="sha", callbacks=see, factor=keep)
-    search.set_params(n_candidates=keep, n_iterations=200).fit(*data)
+    search = make_search(task, seed, most, n_iterations=200, callbacks=see)
+    search.set_params(**settings).fit(*data)
     run.tick()
     return run
 
@@ -330,7 +341,9 @@ METHODS = {
     "gp": partial(run_hyperband, optimizer="gp"),
     "top-k": run_top_k,
     "dask": run_dask,
+    "refitted": run_refitted,  # differs where epochs are the resource; not by default
 }
+BY_DEFAULT = ("hyperband", "random", "halving", "gp", "top-k", "dask")
 
 
 def why_not(method, task):

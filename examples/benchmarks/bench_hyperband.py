@@ -69,7 +69,7 @@ def parse_arguments():
     add("--units", type=int, help="of a full model: 81, quick 9")
     add("--sweeps", type=int, default=1, help="of Hyperband")
     add("--tasks", nargs="+", default=list(TASKS), choices=TASKS)
-    add("--methods", nargs="+", default=list(_rungs.METHODS), choices=_rungs.METHODS)
+    add("--methods", nargs="+", default=_rungs.BY_DEFAULT, choices=_rungs.METHODS)
     add("--cache", type=Path, default=CACHE, help=f"JSON lines, default {CACHE}")
     add("--only-known", action="store_true", help="report what is known, run nothing")
     args = parser.parse_args()
