@@ -10,6 +10,8 @@ same signatures from 1.6 to 1.9: ``_get_scorers``, ``_get_routed_params_for_fit`
 """
 
 import warnings
+from contextlib import contextmanager
+from functools import partial
 
 from sklearn.base import _fit_context  # validation + callback teardown; 1.3
 from sklearn.metrics._scorer import (
@@ -44,6 +46,7 @@ __all__ = [
     "FoldContexts",
     "Interval",
     "StrOptions",
+    "bins_with",
     "check_method_params",
     "fit_context",
     "is_multimetric_scorer",
@@ -109,6 +112,35 @@ def warning_filters():
     """
     get = getattr(warnings, "_get_filters", None)
     return get() if get is not None else warnings.filters
+
+
+@contextmanager
+def bins_with(estimator, bin_rows):
+    """Let somebody else find the bins of HistGradientBoosting*'s training rows.
+
+    ``bin_rows(mapper, X, weights, fit_transform)`` returns a fitted mapper and the
+    binned rows; ``fit_transform()`` is what the estimator would do. ``_bin_data`` and
+    ``_bin_mapper`` exist since 0.21, with weights since 1.9. Where they do not, nothing
+    is changed.
+    """
+    usual = getattr(estimator, "_bin_data", None)
+    if usual is None:
+        yield
+        return
+
+    def bin_data(X, *weights, is_training_data):
+        fit_transform = partial(usual, X, *weights, is_training_data=is_training_data)
+        if not is_training_data:
+            return fit_transform()
+        mapper = estimator._bin_mapper
+        estimator._bin_mapper, binned = bin_rows(mapper, X, weights, fit_transform)
+        return binned
+
+    estimator._bin_data = bin_data
+    try:
+        yield
+    finally:
+        del estimator._bin_data
 
 
 class FoldContexts:

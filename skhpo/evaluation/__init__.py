@@ -1,6 +1,7 @@
 """Work: the only room that fits models."""
 
 from skhpo.evaluation._best_scores import best_possible_score
+from skhpo.evaluation._bins import shared_bins
 from skhpo.evaluation._dispatch import open_dispatcher
 from skhpo.evaluation._evaluator import FoldEvaluator, RacingEvaluator
 from skhpo.evaluation._racing import Race, check_racing, make_race
@@ -35,4 +36,5 @@ __all__ = [
     "open_store",
     "resource_bounds",
     "resource_info",
+    "shared_bins",
 ]

@@ -27,6 +27,7 @@ from typing import Any, Protocol, runtime_checkable
 from sklearn.pipeline import Pipeline
 
 from skhpo._errors import did_you_mean, warn_user
+from skhpo.evaluation._bins import binning_once
 from skhpo.evaluation._stepper import (
     Boosted,
     Epochs,
@@ -152,6 +153,7 @@ _HIST = _grown(
     "boosting rounds",
     "max_iter",
     off=("early_stopping",),
+    meanwhile=binning_once,
     needs={"early_stopping": (False, "auto")},
 )
 _GRADIENT = _grown("boosting rounds", needs={"n_iter_no_change": (None,)})

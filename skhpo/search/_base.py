@@ -47,6 +47,7 @@ from skhpo.evaluation import (
     make_race,
     open_dispatcher,
     open_store,
+    shared_bins,
 )
 from skhpo.optimizers import OldStudy, WarmStart
 from skhpo.search._budget import BudgetUsed
@@ -452,6 +453,7 @@ class SequentialSearchCV(BaseSearchCV):
             dispatcher.close(kill)
             if store is not None:
                 store.close()
+                shared_bins.forget()
 
     def _payload(self, task, n_candidates):
         return Payload(
@@ -572,6 +574,7 @@ class SequentialSearchCV(BaseSearchCV):
             model = task.training.final_model(
                 estimator, task.X, task.y, best, self.n_splits_, task.fit_params
             )
+            shared_bins.forget()
             return model.estimator
         args = (task.X,) if task.y is None else (task.X, task.y)
         estimator.fit(*args, **task.fit_params)
