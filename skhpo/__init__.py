@@ -3,7 +3,7 @@
 from skhpo._callbacks import Progress
 from skhpo._stopping import ExpectedGainBelow, NoImprovement, TargetReached
 from skhpo._version import __version__
-from skhpo.search import BayesSearchCV, HyperbandSearchCV
+from skhpo.search import BayesSearchCV, EvolutionarySearchCV, HyperbandSearchCV
 from skhpo.space import Categorical, Integer, Ordinal, Real
 from skhpo.surrogates import EI, PI, UCB, LogEI, Thompson
 
@@ -11,6 +11,7 @@ __all__ = [
     "BayesSearchCV",
     "Categorical",
     "EI",
+    "EvolutionarySearchCV",
     "ExpectedGainBelow",
     "HyperbandSearchCV",
     "Integer",

@@ -11,7 +11,7 @@
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite, nan
 from typing import Any
 
@@ -81,10 +81,18 @@ class Archive:
     continues : bool
         Whether a trial with a parent goes on from its models: what it costs then is
         the difference.
+    predictions : PredictionStore or None
+        Keeps the predictions of the complete trials.
     """
 
     def __init__(
-        self, n_splits, choose_metric, error_score=nan, race=None, continues=True
+        self,
+        n_splits,
+        choose_metric,
+        error_score=nan,
+        race=None,
+        continues=True,
+        predictions=None,
     ):
         self.n_splits = n_splits
         self.objective = _UNKNOWN  # name of the metric that steers; None = the only one
@@ -92,6 +100,7 @@ class Archive:
         self.error_score = error_score
         self.race = race
         self.continues = continues
+        self.predictions = predictions
         self.trials = []
         self._n_candidates = 0
         self.incumbent = None  # the best of the complete trials that got furthest
@@ -120,6 +129,10 @@ class Archive:
         """Record the outcome of a fold; return its trial."""
         trial = self.trials[outcome.trial]
         is_late = trial.status is not None  # raced out while it ran
+        if outcome.predictions is not None:
+            if not is_late:
+                self.predictions.put(outcome)
+            outcome = replace(outcome, predictions=None)
         (trial.ahead if is_late else trial.outcomes).append(outcome)
         return trial
 
@@ -153,6 +166,8 @@ class Archive:
             self._complete(trial, scores)
         else:
             self._race_out(trial, scores)
+        if self.predictions is not None and trial.status != "complete":
+            self.predictions.drop(trial)
         self.closed.append(trial)
 
     def _copy_twin(self, trial):

@@ -4,16 +4,20 @@ Everything else in skhpo uses scikit-learn's public API. When a new scikit-learn
 breaks something, this is the file to look at. (joblib's private names live in
 ``evaluation/_dispatch.py``.)
 
-Inherited private methods of ``BaseSearchCV`` that ``search/_base.py`` calls, with the
-same signatures from 1.6 to 1.9: ``_get_scorers``, ``_get_routed_params_for_fit``,
-``_check_refit_for_multimetric``, ``_select_best_index``, ``_validate_params``.
+Inherited private methods of ``BaseSearchCV`` that ``search/_base.py`` calls, and
+``model_selection/`` on any search, with the same signatures from 1.6 to 1.9:
+``_get_scorers``, ``_get_routed_params_for_fit``, ``_check_refit_for_multimetric``,
+``_select_best_index``, ``_validate_params``.
 """
 
 import warnings
 from contextlib import contextmanager
 from functools import partial
 
-from sklearn.base import _fit_context  # validation + callback teardown; 1.3
+from sklearn.base import (
+    _fit_context,  # validation + callback teardown; 1.3
+    is_regressor,
+)
 from sklearn.metrics._scorer import (
     _MultimetricScorer,  # what _get_scorers builds; 0.24
     _PassthroughScorer,  # ... where there is no scoring: the estimator's own; 0.22
@@ -30,8 +34,12 @@ from sklearn.utils._param_validation import (
     Interval,  # declared constraints of constructor parameters; 1.2
     StrOptions,
 )
+from sklearn.utils._response import _get_response_values  # what a scorer sees; 1.3
 from sklearn.utils.metaestimators import _safe_split  # precomputed kernels; 0.18
-from sklearn.utils.validation import _check_method_params  # rows of fit params; 0.22
+from sklearn.utils.validation import (
+    _check_method_params,  # rows of fit params; 0.22
+    _num_samples,  # of whatever has rows; 0.16
+)
 
 try:  # scikit-learn >= 1.9
     from sklearn.callback import AutoPropagatedCallback  # noqa: F401
@@ -52,10 +60,13 @@ __all__ = [
     "is_multimetric_scorer",
     "is_own_score",
     "masked_param_columns",
+    "num_samples",
     "safe_split",
     "scorer_dict",
     "scorer_names",
     "scorer_parts",
+    "scorer_predictions",
+    "scorer_response_method",
     "warn_or_raise_about_fit_failures",
     "warning_filters",
 ]
@@ -63,6 +74,7 @@ __all__ = [
 fit_context = _fit_context
 safe_split = _safe_split
 check_method_params = _check_method_params
+num_samples = _num_samples
 masked_param_columns = _yield_masked_array_for_each_param
 
 
@@ -94,6 +106,31 @@ def scorer_parts(scorer):
     if type(scorer) is not _Scorer:
         return None
     return scorer._score_func, scorer._sign, scorer._kwargs
+
+
+def scorer_response_method(scorer):
+    """Return the method, or the methods to choose from, that a scorer asks.
+
+    None for scorers that ``make_scorer`` has not built.
+    """
+    return scorer._response_method if type(scorer) is _Scorer else None
+
+
+def scorer_predictions(scorer, estimator, X):
+    """Return what a scorer of ``make_scorer`` hands to its function, and its source.
+
+    The source is the name of the method. Of two classes it is the column of the
+    positive one that is handed over.
+    """
+    pos_label = None if is_regressor(estimator) else scorer._get_pos_label()
+    values, _, name = _get_response_values(
+        estimator,
+        X,
+        scorer._response_method,
+        pos_label=pos_label,
+        return_response_method_used=True,
+    )
+    return values, name
 
 
 def warn_or_raise_about_fit_failures(errors, error_score):

@@ -89,6 +89,7 @@ class FoldOutcome:
     task_time: float = 0.0  # seconds in the worker, all told
     units: int = 0  # of the resource that were trained here; 0 = a plain fit
     state: bytes | None = None  # the model, where it may be continued
+    predictions: Any = None  # of the held-out rows, where they are kept
 
 
 @runtime_checkable

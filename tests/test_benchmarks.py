@@ -188,7 +188,10 @@ def test_every_problem_gets_settings_that_its_estimator_takes(bench):
 NAMES = ("DT/wine/acc", "lasso/diabetes/mse", "noisy-DT/diabetes/mse", "pipe/wine/acc")
 
 
-@pytest.mark.parametrize("spec", ["random", "ours", "ours-per-family", "gp:n_points=3"])
+SPECS = ("random", "ours", "ours-per-family", "gp:n_points=3", "evolution")
+
+
+@pytest.mark.parametrize("spec", SPECS)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_run_scores_each_setting_that_it_tries(bench, monkeypatch, spec, name):
     monkeypatch.setattr(bench("_problems"), "N_REPEATS", 2)
@@ -353,3 +356,131 @@ def test_overhead_is_what_is_left_when_units_sleep(bench):
     assert float(share.removesuffix(" %")) == pytest.approx(
         100 * per_fit * fits / (units * 0.5), rel=0.01
     )
+
+
+# -------------------------------------------------------------------------- distinct
+
+
+def test_repeats_cost_nothing_and_the_last_distinct_setting_ends_the_search(bench):
+    _distinct = bench("_distinct")
+    problem = _distinct.Distinct("DT/wine/acc", 2)
+    first, second, third = (
+        problem.branches[0].sample(np.random.default_rng(seed)) for seed in range(3)
+    )
+    again = {name: first[name] for name in reversed(first)}
+    scores = [problem.evaluate(params) for params in (first, again, second, first)]
+    assert scores[0] == scores[1] == scores[3]
+    assert problem.scores == [scores[0], scores[2]]
+    assert problem.n_asked == 4
+    with pytest.raises(_distinct.Enough):
+        problem.evaluate(third)
+
+
+def test_a_method_that_only_repeats_itself_is_ended(bench, monkeypatch):
+    _distinct = bench("_distinct")
+    monkeypatch.setattr(_distinct, "MAX_REPEATS", 5)
+    problem = _distinct.Distinct("DT/wine/acc", 2)
+    params = problem.branches[0].sample(np.random.default_rng(0))
+    with pytest.raises(_distinct.Enough):
+        for _ in range(20):
+            problem.evaluate(params)
+    assert problem.n_asked == 6
+
+
+def test_equal_settings_have_one_key_and_others_have_not(bench):
+    key_of = bench("_distinct").key_of
+    assert key_of({"a": 0.1 + 0.2, "b": None}) == key_of({"b": None, "a": 0.3})
+    keys = {key_of({"a": value}) for value in (1, 1.5, True, "1", None, 1.5 + 1e-9)}
+    assert len(keys) == 6
+
+
+@pytest.mark.parametrize("algorithm", ["de", "ga", "regularized", "cmaes"])
+def test_a_search_through_the_door_scores_what_the_problem_says(bench, algorithm):
+    spec = f"evolution:algorithm={algorithm}"
+    record = bench("_distinct").run("kernel-ridge/diabetes/r2", spec, 0, 12)
+    assert record["error"] is None
+    assert len(record["scores"]) == record["n_asked"] == 12
+
+
+def test_random_search_is_the_same_through_the_stand_in(bench):
+    name = "kernel-ridge/diabetes/r2"
+    direct = bench("_runs").run(name, "random", 1, 6)
+    distinct = bench("_distinct").run(name, "random", 1, 6)
+    assert distinct["scores"] == direct["scores"]
+
+
+def test_zero_is_the_mean_best_of_ten_random_ones_and_one_the_best_known(bench):
+    evolution, _runs = bench("bench_evolution"), bench("_runs")
+    runs = _runs.Runs(
+        [
+            record([-3.0] + [-4.0] * 9 + [-1.0], seed=0),
+            record([-5.0] * 10 + [-2.0], seed=1),
+            record([None, -0.5, -9.0], method="ours"),
+        ]
+    )
+    zero, one = evolution.scale(runs, "kNN/iris/nll")
+    assert (zero, one) == (-4.0, -0.5)
+    curve = evolution.best_curve(runs.find("kNN/iris/nll", "ours", 0, 3), 4)
+    assert curve.tolist() == [-np.inf, -0.5, -0.5, -0.5]
+    assert evolution.normalised(curve, zero, one).tolist() == [-1, 1, 1, 1]
+
+
+def test_duels_are_fought_by_seed(bench):
+    ours = {"p": {0: record([1.0]), 1: record([2.0]), 2: record([0.0]), 3: record([0])}}
+    random = {"p": {0: record([0.5]), 1: record([2.0 + 1e-12]), 2: record([0.1])}}
+    assert bench("bench_evolution").duels(ours, random, 1) == "1:1:1"
+
+
+def test_generations_leave_workers_idle_and_asking_at_once_does_not(bench):
+    idle = bench("bench_evolution").idle
+    asynchronous, waves = (idle("de", 200, p, 0)[1] for p in (None, "generations"))
+    assert asynchronous == pytest.approx(0)
+    assert waves > 0.3
+
+
+# -------------------------------------------------------------------------- optimism
+
+
+def test_the_bias_is_the_mean_error_and_the_width_a_multiple(bench):
+    _optimism = bench("bench_optimism")
+    records = [
+        dict(truth=0.5, bbc=0.6, bbc_interval=(0.4, 0.7), n_rows=100),
+        dict(truth=0.8, bbc=0.6, bbc_interval=(0.5, 0.7), n_rows=100),
+    ]
+    row = _optimism.bias_row("x", records, "bbc")
+    assert row[2:] == pytest.approx([2, -0.05, 0.15, np.sqrt((0.01 + 0.04) / 2)])
+    row = _optimism.interval_row("x", records, "bbc")
+    pooled = 2 * 1.96 * np.sqrt(0.6 * 0.4 / 100)
+    assert row[2:] == pytest.approx([2, 0.5, 0.25, 0.25 / pooled])
+
+
+@pytest.mark.parametrize("method", ["random", "racing", "gp"])
+def test_a_repetition_has_every_estimate(bench, method):
+    record = bench("bench_optimism").run("noise", method, 0, 40, 6)
+    assert record["truth"] == 0.5
+    assert {"best", "bbc", "tt", "bbc_interval", "tt_interval"} < set(record)
+    assert ("nested" in record) == (method == "random")
+
+
+def test_noise_has_as_many_rows_of_each_class(bench):
+    _, y, _, _ = bench("bench_optimism").draw("noise", 3, 40)
+    assert np.bincount(y).tolist() == [20, 20]
+
+
+def test_the_least_squares_svm_solves_its_equations(bench):
+    _optimism = bench("bench_optimism")
+    X, y, X_fresh, y_fresh = _optimism.draw("signal", 0, 60)
+    model = _optimism.LeastSquaresSVC(C=3.0, gamma=0.05).fit(X, y)
+    residual = np.where(y == 1, 1, -1) - model.decision_function(X)
+    np.testing.assert_allclose(residual, model.alpha_ / 3.0, atol=1e-9)
+    assert len(X_fresh) == len(y_fresh) == _optimism.N_FRESH
+
+
+def test_finished_repetitions_are_not_run_again(bench, tmp_path):
+    _optimism = bench("bench_optimism")
+    record = _optimism.run("noise", "racing", 0, 40, 6)
+    path = tmp_path / "runs.jsonl"
+    path.write_text(_optimism.json.dumps(record) + '\n{"half a li')
+    known = _optimism.read(path)
+    assert list(known) == [("noise", "racing", 0, 40, 6)]
+    _optimism.complete(list(known), known, Path("/nonexistent/runs.jsonl"), 1)

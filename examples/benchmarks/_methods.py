@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from _problems import N_FOLDS, SCALES
+from _problems import SCALES
 
 
 @dataclass
@@ -81,6 +81,16 @@ def gpsampler(problem, n_iter, seed, trace, default_first=False, **options):
 
     torch.set_num_threads(1)
     sampler = optuna.samplers.GPSampler(seed=seed, **options)
+    _optuna(problem, n_iter, trace, sampler, default_first)
+
+
+def optuna_cmaes(problem, n_iter, seed, trace, default_first=False, **options):
+    """Optuna's CMA-ES, which draws categories at random."""
+    import optuna
+
+    sampler = optuna.samplers.CmaEsSampler(
+        seed=seed, warn_independent_sampling=False, **options
+    )
     _optuna(problem, n_iter, trace, sampler, default_first)
 
 
@@ -237,6 +247,69 @@ def _to_skopt(d):
     return law(d.low, d.high, prior="log-uniform" if d.scale == "log" else "uniform")
 
 
+# --------------------------------------------------------------- sklearn-genetic-opt
+
+
+def sgo(problem, n_iter, seed, trace, population_size=20, **options):
+    """sklearn-genetic-opt's GASearchCV with its defaults, a population of 20 but for.
+
+    It has neither a budget of evaluations nor a space of alternatives: it runs until
+    ``_distinct.py`` ends it. Its default population of 50 would use half of 100
+    evaluations for a random start.
+    """
+    import random
+
+    from sklearn_genetic import GASearchCV
+
+    random.seed(seed)  # it draws from the global generators
+    np.random.seed(seed)  # noqa: NPY002
+    branch = problem.branches[0]
+    search = GASearchCV(
+        problem.as_estimator(decode=partial(_of_branch, branch), may_be_nan=False),
+        cv=problem.cv,
+        param_grid={name: _to_sgo(d) for name, d in branch.space.items()},
+        population_size=population_size,
+        generations=n_iter,
+        criteria="max",
+        refit=False,
+        verbose=False,
+        **options,
+    )
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        search.fit(*problem.data)
+
+
+def _of_branch(branch, values):
+    decoded = {n: _of_sgo(d, _plain(values[n])) for n, d in branch.space.items()}
+    return {**branch.fixed, **decoded}
+
+
+def _of_sgo(d, value):
+    if d.kind == "int" and d.scale == "log":
+        return int(np.clip(np.rint(np.exp(value)), d.low, d.high))
+    return _decode(d, value)
+
+
+def _to_sgo(d):
+    from sklearn_genetic.space import Categorical, Continuous, Integer
+
+    if d.kind == "choice":
+        return Categorical(list(d.options))
+    if d.scale == "logit":
+        forth, _ = SCALES["logit"]
+        return Continuous(forth(d.low), forth(d.high))
+    if d.kind == "int" and d.scale == "log":  # it lacks these: their logarithm, rounded
+        return Continuous(float(np.log(d.low - 0.5)), float(np.log(d.high + 0.5)))
+    if d.kind == "int":
+        return Integer(d.low, d.high)
+    return Continuous(d.low, d.high, distribution=_sgo_law(d.scale))
+
+
+def _sgo_law(scale):
+    return "log-uniform" if scale == "log" else "uniform"
+
+
 # ------------------------------------------------------------------------------ smac
 
 
@@ -377,13 +450,24 @@ def ours(problem, n_iter, seed, trace, **options):
     """skhpo's BayesSearchCV through its front door."""
     from skhpo import BayesSearchCV
 
+    _through_the_door(BayesSearchCV, problem, n_iter, seed, trace, options)
+
+
+def evolution(problem, n_iter, seed, trace, **options):
+    """skhpo's EvolutionarySearchCV, likewise: ``evolution:algorithm=ga``."""
+    from skhpo import EvolutionarySearchCV
+
+    _through_the_door(EvolutionarySearchCV, problem, n_iter, seed, trace, options)
+
+
+def _through_the_door(door, problem, n_iter, seed, trace, options):
     constants, options = _split(options)
-    search = BayesSearchCV(
+    search = door(
         problem.estimator,
         our_space(problem),
         n_iter=n_iter,
         scoring=problem.scoring,
-        cv=N_FOLDS,
+        cv=problem.cv,
         refit=False,
         random_state=seed,
         **options,
@@ -546,10 +630,13 @@ METHODS = {
     "ours": ours,
     "ours-per-family": ours_per_family,
     "gp": gp,
+    "evolution": evolution,
+    "optuna-cmaes": optuna_cmaes,
+    "sgo": sgo,  # in bench_evolution.py only
 }
 #: Methods that do not know how many evaluations there will be.
-SEQUENTIAL = ("random", "tpe", "gpsampler", "skopt", "hebo")
-OURS = ("ours", "ours-per-family", "gp")
+SEQUENTIAL = ("random", "tpe", "gpsampler", "skopt", "hebo", "optuna-cmaes", "sgo")
+OURS = ("ours", "ours-per-family", "gp", "evolution")
 #: Modules without which a method cannot run.
 NEEDS = {
     "tpe": ("optuna",),
@@ -557,6 +644,8 @@ NEEDS = {
     "skopt": ("skopt",),
     "smac": ("smac",),
     "hebo": ("hebo", "torch"),
+    "optuna-cmaes": ("optuna", "cmaes"),
+    "sgo": ("sklearn_genetic",),
     **dict.fromkeys(OURS, ("skhpo",)),
 }
 

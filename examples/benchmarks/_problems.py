@@ -17,8 +17,9 @@ Where today's scikit-learn forced a change:
 
 Beside these 90 there are problems in the same notation that Bayesmark lacks: ``noisy``
 ones (trees and forests without a seed; a setting is judged by repeated
-cross-validation), a ``wide`` one (20 dimensions) and ``conditional`` ones (pipelines
-with a choice of the model, each with parameters of its own).
+cross-validation), a ``wide`` one (20 dimensions), ``conditional`` ones (pipelines
+with a choice of the model, each with parameters of its own), and ``mixed`` ones: 4 to
+11 dimensions, most of them with choices beside numbers, 3 folds, a few milliseconds.
 
 **The halves.** Options and constants are tuned on one half of the quick problems, and
 claims are made on the other. The halves were fixed on 2026-11-21, before any result on
@@ -37,10 +38,13 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.ensemble import (
     AdaBoostClassifier,
     AdaBoostRegressor,
+    GradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
 )
-from sklearn.linear_model import Lasso, LogisticRegression, Ridge
+from sklearn.feature_selection import SelectKBest
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import Lasso, LogisticRegression, Ridge, SGDClassifier
 from sklearn.model_selection import cross_val_score, train_test_split
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
@@ -345,6 +349,146 @@ FAMILIES = (
 )
 
 
+# --------------------------------------------------------------------- mixed problems
+
+
+def _choices(*values):
+    return choice({str(value): value for value in values})
+
+
+_PREPARE = {"scale": choice({"none": "passthrough", **_SCALERS})}
+_KERNELS = ("rbf", "poly", "sigmoid")
+_DIABETES_COLUMNS = [f"w{i}" for i in range(10)]
+
+
+def _pipeline(**steps):
+    return Pipeline(list(steps.items()))
+
+
+# model: (estimator, its space)
+MIXED = {
+    "svc-mixed": (
+        SVC(max_iter=MAX_ITER, random_state=0),
+        {
+            "kernel": _choices("linear", *_KERNELS),
+            "C": real(1e-3, 1e3, "log"),
+            "gamma": real(1e-6, 1e-1, "log"),
+            "coef0": real(-1, 1),
+            "degree": integer(2, 5),
+        },
+    ),
+    "svr-mixed": (
+        _pipeline(scale=StandardScaler(), svr=SVR(max_iter=MAX_ITER)),
+        {
+            **_PREPARE,
+            "svr__kernel": _choices("linear", *_KERNELS),
+            "svr__C": real(1e-2, 1e3, "log"),
+            "svr__gamma": real(1e-4, 1e1, "log"),
+            "svr__epsilon": real(1e-2, 1e2, "log"),
+            "svr__shrinking": BOOL,
+        },
+    ),
+    "forest-mixed": (
+        RandomForestClassifier(n_estimators=10, random_state=0),
+        {
+            "max_depth": integer(1, 15),
+            "max_features": real(0.05, 1.0),
+            "min_samples_leaf": integer(1, 20, "log"),
+            "min_samples_split": integer(2, 40, "log"),
+            "criterion": _choices("gini", "entropy", "log_loss"),
+            "bootstrap": BOOL,
+            "class_weight": _choices(None, "balanced", "balanced_subsample"),
+        },
+    ),
+    "tree-mixed": (
+        DecisionTreeClassifier(random_state=0),
+        {
+            "max_depth": integer(1, 20),
+            "max_features": real(0.05, 1.0),
+            "min_samples_leaf": integer(1, 30, "log"),
+            "min_samples_split": integer(2, 60, "log"),
+            "ccp_alpha": real(1e-5, 1e-1, "log"),
+            "criterion": _choices("gini", "entropy"),
+            "splitter": _choices("best", "random"),
+        },
+    ),
+    "kernel-ridge": (
+        KernelRidge(),
+        {
+            "kernel": _choices("linear", "laplacian", *_KERNELS),
+            "alpha": real(1e-4, 1e2, "log"),
+            "gamma": real(1e-3, 1e2, "log"),
+            "coef0": real(0, 3),
+            "degree": integer(2, 5),
+        },
+    ),
+    "sgd-mixed": (
+        _pipeline(
+            scale=StandardScaler(), sgd=SGDClassifier(max_iter=20, random_state=0)
+        ),
+        {
+            **_PREPARE,
+            "sgd__loss": _choices("hinge", "log_loss", "modified_huber", "perceptron"),
+            "sgd__penalty": _choices("l2", "l1", "elasticnet"),
+            "sgd__alpha": real(1e-6, 1e0, "log"),
+            "sgd__l1_ratio": real(0.0, 1.0),
+            "sgd__learning_rate": _choices("optimal", "constant", "invscaling"),
+            "sgd__eta0": real(1e-4, 1e1, "log"),
+            "sgd__average": BOOL,
+        },
+    ),
+    "boosting-mixed": (
+        GradientBoostingRegressor(n_estimators=20, random_state=0),
+        {
+            "n_estimators": integer(5, 25, "log"),
+            "learning_rate": real(1e-2, 1e0, "log"),
+            "max_depth": integer(1, 6),
+            "subsample": real(0.3, 1.0),
+            "max_features": real(0.1, 1.0),
+            "min_samples_leaf": integer(1, 40, "log"),
+            "loss": _choices("squared_error", "absolute_error", "huber"),
+        },
+    ),
+    "weights": (
+        _pipeline(
+            scale=StandardScaler(),
+            weigh=FeatureWeights(**dict.fromkeys(_DIABETES_COLUMNS, 1.0)),
+            ridge=KernelRidge(kernel="rbf", gamma=0.1),
+        ),
+        {
+            **{f"weigh__{name}": real(1e-2, 1e1, "log") for name in _DIABETES_COLUMNS},
+            "ridge__alpha": real(1e-3, 1e1, "log"),
+        },
+    ),
+    "knn-mixed": (
+        _pipeline(
+            scale=StandardScaler(), select=SelectKBest(k=5), knn=KNeighborsClassifier()
+        ),
+        {
+            **_PREPARE,
+            "select__k": integer(2, 13),
+            "knn__n_neighbors": integer(1, 40, "log"),
+            "knn__weights": _choices("uniform", "distance"),
+            "knn__metric": _choices(
+                "euclidean", "manhattan", "chebyshev", "canberra", "braycurtis"
+            ),
+        },
+    ),
+    "ada-mixed": (
+        AdaBoostRegressor(DecisionTreeRegressor(random_state=0), random_state=0),
+        {
+            "n_estimators": integer(3, 20, "log"),
+            "learning_rate": real(1e-2, 1e1, "log"),
+            "loss": _choices("linear", "square", "exponential"),
+            "estimator__max_depth": integer(1, 8),
+            "estimator__min_samples_leaf": integer(1, 40, "log"),
+            "estimator__splitter": _choices("best", "random"),
+        },
+    ),
+}
+N_FOLDS_MIXED = 3
+
+
 # ------------------------------------------------------------------------------ data
 
 
@@ -369,6 +513,7 @@ METRICS = {
     "auc": "roc_auc",
     "mae": "neg_mean_absolute_error",
     "mse": "neg_mean_squared_error",
+    "r2": "r2",
 }
 
 
@@ -400,6 +545,8 @@ class Problem:
             return clone(PIPELINE)
         if model == "wide":
             return clone(WIDE).set_params(svc__probability=metric == "nll")
+        if model in MIXED:
+            return clone(MIXED[model][0])
         model = MODELS[model.removeprefix(NOISY)]
         estimator = clone(model[2 if data in REGRESSION else 0])
         if isinstance(estimator, SVC) and metric == "nll":
@@ -418,6 +565,8 @@ class Problem:
             return [b for b in FAMILIES if self.family in (None, b.name)]
         if model == "wide":
             return [Branch("", {}, WIDE_SPACE)]
+        if model in MIXED:
+            return [Branch("", {}, MIXED[model][1])]
         model = MODELS[model.removeprefix(NOISY)]
         return [Branch("", {}, model[3 if data in REGRESSION else 1])]
 
@@ -428,6 +577,11 @@ class Problem:
     @property
     def scoring(self):
         return METRICS[self._parts[2]]
+
+    @property
+    def cv(self):
+        """Number of folds."""
+        return N_FOLDS_MIXED if self._parts[0] in MIXED else N_FOLDS
 
     @property
     def data(self):
@@ -451,7 +605,7 @@ class Problem:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             scores = cross_val_score(
-                estimator, *self.data, scoring=self.scoring, cv=N_FOLDS
+                estimator, *self.data, scoring=self.scoring, cv=self.cv
             )
         return float(np.mean(scores))
 
@@ -512,7 +666,19 @@ NOISY_PROBLEMS = [
 ]
 WIDE_PROBLEMS = _names(["wide"], ["wine"], ["nll", "acc"])
 CONDITIONAL = ["pipe/breast/auc", "pipe/wine/acc", "pipe/digits3/acc"]
-EXTRA = [*NOISY_PROBLEMS, *WIDE_PROBLEMS, *CONDITIONAL]
+MIXED_PROBLEMS = [
+    "svc-mixed/digits3/acc",
+    "svr-mixed/diabetes/r2",
+    "forest-mixed/wine/nll",
+    "tree-mixed/digits3/nll",
+    "kernel-ridge/diabetes/r2",
+    "sgd-mixed/breast/auc",
+    "boosting-mixed/diabetes/mse",
+    "weights/diabetes/mse",
+    "knn-mixed/wine/acc",
+    "ada-mixed/diabetes/mae",
+]
+EXTRA = [*NOISY_PROBLEMS, *WIDE_PROBLEMS, *CONDITIONAL, *MIXED_PROBLEMS]
 
 #: Many settings share one score: trees, small spaces, accuracies on small data.
 PLATEAU = [n for n in QUICK if n.startswith(("DT/", "kNN/")) or n.endswith("/acc")]
@@ -525,5 +691,6 @@ GROUPS = {
     "noisy": NOISY_PROBLEMS,
     "wide": WIDE_PROBLEMS,
     "conditional": CONDITIONAL,
+    "mixed": MIXED_PROBLEMS,
     "plateau": PLATEAU,
 }

@@ -72,8 +72,11 @@ def read(paths, rerun=()):
     return Runs(r for r in records(paths) if r["method"] not in rerun)
 
 
-def complete(runs, wanted, path, n_jobs):
-    """Do the runs that are missing; each is appended to the file when it is done."""
+def complete(runs, wanted, path, n_jobs, do=None):
+    """Do the runs that are missing; each is appended to the file when it is done.
+
+    ``do(problem, method, seed, n_iter)`` makes a record; the default is :func:`run`.
+    """
     missing = [key for key in wanted if runs.find(*key) is None]
     skipped = {method for _, method, _, _ in missing if _methods.missing(method)}
     for method in sorted(skipped):
@@ -82,12 +85,12 @@ def complete(runs, wanted, path, n_jobs):
     n_known = len(wanted) - len(missing)
     missing = [key for key in missing if key[1] not in skipped]
     _common.progress(f"{n_known} runs known, {len(missing)} to do")
-    for record in _run_all(missing, n_jobs):
+    for record in _run_all(missing, n_jobs, do or run):
         append(path, record)
         runs.add(record)
 
 
-def _run_all(keys, n_jobs):
+def _run_all(keys, n_jobs, run):
     """Records of finished runs as they arrive."""
     if not keys:
         return

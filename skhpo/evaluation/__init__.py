@@ -4,22 +4,26 @@ from skhpo.evaluation._best_scores import best_possible_score
 from skhpo.evaluation._bins import shared_bins
 from skhpo.evaluation._dispatch import open_dispatcher
 from skhpo.evaluation._evaluator import FoldEvaluator, RacingEvaluator
+from skhpo.evaluation._predictions import PredictionPlan, PredictionStore
 from skhpo.evaluation._racing import Race, check_racing, make_race
 from skhpo.evaluation._resources import (
     Resource,
     choose_resource,
+    registered_family,
     resource_bounds,
     resource_info,
 )
-from skhpo.evaluation._rows import nest_rows
+from skhpo.evaluation._rows import keeps_groups, nest_rows, trains_on_the_past
 from skhpo.evaluation._states import open_store
-from skhpo.evaluation._stepper import classes_of
+from skhpo.evaluation._stepper import classes_of, head_of, share_out, takes
 from skhpo.evaluation._task import Payload, fit_metadata
 from skhpo.evaluation._training import Stage, Training
 
 __all__ = [
     "FoldEvaluator",
     "Payload",
+    "PredictionPlan",
+    "PredictionStore",
     "Race",
     "RacingEvaluator",
     "Resource",
@@ -30,11 +34,17 @@ __all__ = [
     "choose_resource",
     "classes_of",
     "fit_metadata",
+    "head_of",
+    "keeps_groups",
     "make_race",
     "nest_rows",
     "open_dispatcher",
     "open_store",
+    "registered_family",
     "resource_bounds",
     "resource_info",
+    "share_out",
     "shared_bins",
+    "takes",
+    "trains_on_the_past",
 ]

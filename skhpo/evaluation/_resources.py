@@ -213,7 +213,7 @@ _COUNTS_OF_ROWS = (
 )
 
 
-def _registered(estimator):
+def registered_family(estimator):
     """Return the family of an estimator, or None."""
     names = [base.__name__ for base in type(estimator).__mro__]
     how = next((REGISTRY[name] for name in names if name in REGISTRY), None)
@@ -306,7 +306,7 @@ class _Place:
 
     @property
     def family(self):
-        return _registered(self.last) if self.grows_alone else None
+        return registered_family(self.last) if self.grows_alone else None
 
     def chosen(self, how, why):
         return ChosenResource(how, self.prefix, why)

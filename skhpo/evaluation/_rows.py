@@ -15,6 +15,7 @@ The order depends on the splits, looked at as they are and not by the splitter's
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from sklearn.utils.multiclass import type_of_target
 
 #: Rows of a class without which most classifiers, and any inner split, fail.
@@ -92,23 +93,36 @@ def nest_rows(splits, y, groups=None, *, is_classifier, rng):
     return RowSubsets(orders, kind, fewest)
 
 
+def trains_on_the_past(splits, when=None):
+    """Return whether every fold is tested on what comes after all it is trained on.
+
+    ``when`` is the time of each row; None = rows stand in order of time.
+    """
+
+    def times(rows):
+        return np.asarray(rows) if when is None else when[rows]
+
+    return all(
+        len(train) and len(test) and times(train).max() <= times(test).min()
+        for train, test in splits
+    )
+
+
+def keeps_groups(splits, groups):
+    """Return whether no group is on both sides of a split."""
+    codes, _ = pd.factorize(np.asarray(groups))  # also of objects that have no order
+    return not any(
+        np.intersect1d(codes[train], codes[test]).size for train, test in splits
+    )
+
+
 def _kind(splits, codes, group_codes):
-    if _is_time(splits):
+    # one fold alone is a hold-out set at the end of the table, which says nothing
+    if len(splits) > 1 and trains_on_the_past(splits):
         return "time"
     if group_codes is not None:
         return "groups"
     return "any" if codes is None else "classes"
-
-
-def _is_time(splits):
-    """Return whether every fold is tested on what comes after it.
-
-    One fold alone is a hold-out set at the end of the table, which says nothing.
-    """
-    return len(splits) > 1 and all(
-        len(train) and len(test) and np.max(train) < np.min(test)
-        for train, test in splits
-    )
 
 
 def _class_codes(y):
@@ -123,9 +137,7 @@ def _group_codes(splits, groups):
     if groups is None:
         return None
     codes = np.unique(np.asarray(groups), return_inverse=True)[1]
-    if any(np.intersect1d(codes[train], codes[test]).size for train, test in splits):
-        return None
-    return codes
+    return codes if keeps_groups(splits, codes) else None
 
 
 def _stratified(labels, rng):

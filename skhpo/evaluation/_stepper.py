@@ -446,7 +446,7 @@ def _through_head(model, X, y, params):
     pipeline = model.estimator
     if len(pipeline.steps) == 1:
         return X
-    head = _head(pipeline)
+    head = head_of(pipeline)
     if model.units:
         return head.transform(X) if model.X_head is None else model.X_head
     X_head = head.fit_transform(X, y, **params)
@@ -456,7 +456,7 @@ def _through_head(model, X, y, params):
     return X_head
 
 
-def _head(pipeline):
+def head_of(pipeline):
     """Return the transformers. All of them: ``memory`` leaves out the last step."""
     steps = [*pipeline.steps[:-1], (pipeline.steps[-1][0], "passthrough")]
     return Pipeline(steps, memory=pipeline.memory, verbose=pipeline.verbose)
@@ -488,7 +488,7 @@ def share_out(pipeline, params):
         return {}, {}
     if get_config()["enable_metadata_routing"]:
         routed = process_routing(pipeline, "fit", **params)[last]["fit"]
-        router = _head(pipeline).get_metadata_routing()
+        router = head_of(pipeline).get_metadata_routing()
         wanted = router.consumes("fit_transform", params)
         return {name: params[name] for name in wanted}, dict(routed)
     prefix = last + "__"

@@ -24,6 +24,7 @@ from skhpo._sklearn import (
     warning_filters,
 )
 from skhpo._types import FoldOutcome
+from skhpo.evaluation._predictions import PredictionPlan, asked_once
 from skhpo.evaluation._training import Training
 
 #: What a fit may raise without ending the search. ``SystemExit`` is a failed candidate
@@ -53,6 +54,7 @@ class Payload:
     sklearn_config: dict = field(default_factory=dict)
     warning_filters: list = field(default_factory=list)
     training: Training | None = None  # None = plain fits
+    predictions: PredictionPlan | None = None  # None = they are not kept
 
     @property
     def n_splits(self):
@@ -99,7 +101,7 @@ def fit_fold(payload, trial, params, fold, context=None, stage=None):
     except CAUGHT:
         return _failed(payload, outcome, shown, start)
     outcome["fit_time"] = time.perf_counter() - start
-    scores, error = _score(payload, estimator, data_test, test)
+    scores, error, predictions = _judge(payload, estimator, data_test, test, stage)
     outcome["score_time"] = time.perf_counter() - start - outcome["fit_time"]
     train_scores = None
     if payload.return_train_score:
@@ -113,6 +115,7 @@ def fit_fold(payload, trial, params, fold, context=None, stage=None):
         error=error,
         stage="score" if error else None,
         task_time=time.perf_counter() - start,
+        predictions=predictions,
     )
 
 
@@ -177,6 +180,20 @@ def _failed(payload, outcome, params, start):
         stage="fit",
         task_time=seconds,
     )
+
+
+def _judge(payload, estimator, data, rows, stage):
+    """Return the test scores, what went wrong, and predictions where they are kept.
+
+    Of models that are not trained in full they are not.
+    """
+    plan, X = payload.predictions, data[0]
+    if plan is None or (stage is not None and stage.to < payload.training.top):
+        return *_score(payload, estimator, data, rows), None
+    with asked_once(estimator, X) as asked:
+        scores, error = _score(payload, estimator, data, rows)
+        predictions = None if scores is None else plan.of(estimator, X, asked)
+    return scores, error, predictions
 
 
 def _score(payload, estimator, data, rows):

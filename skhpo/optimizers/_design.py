@@ -136,6 +136,33 @@ class SobolDesign(StreamDesign):
         return is_due
 
 
+class LatinDesign(StreamDesign):
+    """Latin hypercubes, one after the other: each column is covered evenly.
+
+    Of n points one lies in each n-th of a number's range, and each of k categories
+    comes n / k times, rounded up or down.
+
+    Parameters
+    ----------
+    space : Space
+        Where the points lie. Infeasible points are skipped.
+    block : int
+        Points per hypercube.
+    rng : numpy.random.Generator
+        The only source of randomness.
+    """
+
+    def __init__(self, space: Space, *, block: int, rng: np.random.Generator):
+        super().__init__(space, rng=rng)
+        self.block = block
+
+    def _draw(self) -> Points:
+        strata = np.tile(np.arange(self.block)[:, None], self.space.n_dims)
+        strata = self.rng.permuted(strata, axis=0)
+        points = self.space.snap((strata + self.rng.random(strata.shape)) / self.block)
+        return points[self.space.feasible(points)]
+
+
 class GridDesign(BaseOptimizer):
     """Every point of a finite space, in ParameterGrid's order.
 
@@ -181,6 +208,8 @@ class FixedPoints(BaseOptimizer):
         Where the points lie.
     points : iterable of (point, params)
         In the order of proposal; ``params`` are the exact values, or None.
+    origin : str, default="initial"
+        Label of these points: who gave them.
     rng : numpy.random.Generator
         Not used; every optimizer takes one.
     """
@@ -190,16 +219,18 @@ class FixedPoints(BaseOptimizer):
         space: Space,
         points: Iterable[tuple[Points, Mapping[str, Any] | None]],
         *,
+        origin: str = "initial",
         rng: np.random.Generator,
     ):
         super().__init__(space, rng=rng)
+        self.origin = origin
         self._queue = deque(points)
 
     def _suggest(self, unseen: Unseen) -> Proposal | None:
         while self._queue:
             point, params = self._queue.popleft()
             if point in unseen:
-                return self._proposal(point, params=params, origin="initial")
+                return self._proposal(point, params=params, origin=self.origin)
         return None
 
 

@@ -122,7 +122,7 @@ class WarmStart:
             if point in unseen:
                 unseen.take(point)
                 n -= 1
-                labels = {"origin": "initial"}
+                labels = {"origin": "warm_start"}
                 yield self._numbered(Proposal(0, point, study.params[row], labels))
 
     def _is_waiting(self, in_flight: Sequence[Proposal]) -> bool:

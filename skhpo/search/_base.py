@@ -5,7 +5,7 @@ import time
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from inspect import signature
 from math import ceil, nan
 from numbers import Integral, Real
@@ -49,8 +49,10 @@ from skhpo.evaluation import (
     open_store,
     shared_bins,
 )
+from skhpo.model_selection import check_leaks, score_estimate, summary
 from skhpo.optimizers import OldStudy, WarmStart
 from skhpo.search._budget import BudgetUsed
+from skhpo.search._predictions import Keeping, open_keeping
 from skhpo.search._warm_start import Metric, read_old_studies
 from skhpo.space import Space, check_names
 
@@ -72,6 +74,7 @@ class _Task:
     contexts: FoldContexts
     race: Race | None
     training: Training | None = None  # None = plain fits
+    keeping: Keeping | None = None  # how predictions are kept; None = not at all
     plan: Any = None  # what a subclass means to do
 
     @property
@@ -108,6 +111,7 @@ class SequentialSearchCV(BaseSearchCV):
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "stop": [callable, None],
         "racing": "no_validation",  # check_racing has better messages
+        "store_predictions": ["boolean", StrOptions({"auto"})],
     }
 
     #: scikit-learn's hook for its own ``fit``, which ours replaces.
@@ -138,6 +142,7 @@ class SequentialSearchCV(BaseSearchCV):
         stop,
         racing,
         callbacks,
+        store_predictions=False,
     ):
         super().__init__(
             estimator,
@@ -163,6 +168,7 @@ class SequentialSearchCV(BaseSearchCV):
         self.stop = stop
         self.racing = racing
         self.callbacks = callbacks
+        self.store_predictions = store_predictions
 
     def __sklearn_clone__(self):
         """Clone as usual, but for ``warm_start_from``: a clone of that is unfitted."""
@@ -177,6 +183,32 @@ class SequentialSearchCV(BaseSearchCV):
         return hasattr(self, "cv_results_") and (
             not self.refit or hasattr(self, "best_estimator_")
         )
+
+    def __dir__(self):
+        """Leave out what may take a minute to compute and was not asked for yet.
+
+        scikit-learn's (1.9) tries each name, as does its HTML representation.
+        """
+        own = vars(self)
+        is_dear = "predictions_" in own and "score_estimate_" not in own
+        names = set(object.__dir__(self)) - ({"score_estimate_"} if is_dear else set())
+        return [name for name in names if hasattr(self, name)]
+
+    @cached_property
+    def score_estimate_(self):
+        """What ``best_score_`` would be without its expected optimism."""
+        return score_estimate(self)
+
+    def summary(self):
+        """Say in words what the search found, and what its score is worth.
+
+        Returns
+        -------
+        text : str
+            A few lines: what was tried, the best setting, its score, and the expected
+            optimism of that score.
+        """
+        return summary(self)
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, **params):
@@ -241,6 +273,7 @@ class SequentialSearchCV(BaseSearchCV):
         routed = self._get_routed_params_for_fit(params)
         contexts = FoldContexts(self, X, y, fit_metadata(params))
         splits = self._split(X, y, routed.splitter.split)
+        check_leaks(self, X, splits, params)
         streams = Streams(check_random_state(self.random_state).randint(2**31 - 1))
         space = self._make_space(streams)
         return _Task(
@@ -314,6 +347,10 @@ class SequentialSearchCV(BaseSearchCV):
                 "candidates?"
             )
         self.n_splits_ = n_splits
+        self._fold_sizes = tuple(
+            float(np.mean([len(rows) for rows in side]))
+            for side in zip(*splits, strict=True)
+        )
         return splits
 
     def _steering_metric(self, scores):
@@ -361,6 +398,8 @@ class SequentialSearchCV(BaseSearchCV):
 
     def _search(self, task):
         """Evaluate candidates until the search ends; publish what came of it."""
+        if self.store_predictions:
+            task.keeping = self._open_keeping(task)
         archive = self._archive(task)
         planned = self._n_planned(task)
         optimizer = self._optimizer(task, archive)
@@ -403,6 +442,25 @@ class SequentialSearchCV(BaseSearchCV):
             self.error_score,
             task.race,
             continues=task.training is None or task.training.resource.continued,
+            predictions=task.keeping and task.keeping.store,
+        )
+
+    def _open_keeping(self, task):
+        """Return how the predictions are kept that tell how much best_score_ flatters.
+
+        With several metrics, those for the one that chooses the best row.
+        """
+        scorer = task.scorer
+        if is_multimetric_scorer(scorer):
+            scorers = scorer_dict(scorer)
+            name = self.refit if isinstance(self.refit, str) else None
+            scorer = scorers[name or self._steering_metric(scorers)]
+        return open_keeping(
+            self.store_predictions,
+            task,
+            scorer,
+            self._n_complete(task),
+            partial(_choices_of, task.space),
         )
 
     def _stop_reason(self, task, reason, archive):
@@ -426,6 +484,10 @@ class SequentialSearchCV(BaseSearchCV):
         """Return how many trials there will be at most; None = not known."""
         numbers = [n for n in (self.n_iter, task.space.size) if n is not None]
         return min(numbers, default=None)
+
+    def _n_complete(self, task):
+        """Return how many trials will be trained in full at most; None = not known."""
+        return self._n_planned(task)
 
     @contextmanager
     def _evaluator(self, task, n_candidates, archive):
@@ -471,6 +533,7 @@ class SequentialSearchCV(BaseSearchCV):
             sklearn_config=get_config(),
             warning_filters=list(warning_filters()),
             training=task.training,
+            predictions=task.keeping and task.keeping.plan,
         )
 
     def _announce(self, n_candidates, task):
@@ -509,6 +572,7 @@ class SequentialSearchCV(BaseSearchCV):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is reported is the interruption
             self._publish(task, archive)
+            self._publish_predictions(task, archive)
         if archive.incumbent is not None:
             self._select(archive)
 
@@ -520,6 +584,7 @@ class SequentialSearchCV(BaseSearchCV):
             raise
         self.multimetric_ = archive.is_multimetric
         self._publish(task, archive)
+        self._publish_predictions(task, archive)
         if archive.incumbent is None:  # every fit went well, no score is a number
             warn_user(_no_score_message(archive))
         if is_multimetric_scorer(task.scorer):
@@ -534,6 +599,11 @@ class SequentialSearchCV(BaseSearchCV):
     def _publish(self, task, archive):
         """Make the table of what was evaluated."""
         self.cv_results_ = build_cv_results(archive, self.return_train_score)
+
+    def _publish_predictions(self, task, archive):
+        predictions = task.keeping and task.keeping.predictions(archive, task.splits)
+        if predictions is not None:
+            self.predictions_ = predictions
 
     def _select(self, archive):
         """Choose the best row; only complete ones are offered to a refit function."""

@@ -172,6 +172,13 @@ class BayesSearchCV(SequentialSearchCV):
         steers the search decides. None evaluates every fold of every candidate: rows
         of ``cv_results_`` are complete.
 
+    store_predictions : bool or "auto", default=False
+        Whether to keep the out-of-fold predictions of each complete candidate. They are
+        made once, for the scorer; they show where a candidate errs (``predictions_``)
+        and tell best how much ``best_score_`` flatters (``score_estimate_``). They take
+        4 bytes per row, candidate and column (of probabilities of several classes); y
+        is kept with them. "auto" keeps up to 256 MB, or nothing, with a warning.
+
     callbacks : callable or list of callables, default=None
         Functions ``f(progress)`` called after each candidate with a
         :class:`~skhpo.Progress`; returning something truthy ends the search.
@@ -194,6 +201,15 @@ class BayesSearchCV(SequentialSearchCV):
     best_score_ : float
         Mean cross-validated score of the best setting. As with every search, it
         flatters: the best of many is also the luckiest.
+
+    predictions_ : Predictions
+        Out-of-fold predictions: ``predictions_[index]`` are those of the candidate in
+        row ``index``, one per row of X. Only with ``store_predictions``.
+
+    score_estimate_ : ScoreEstimate
+        What ``best_score_`` would be without its expected optimism, with an interval;
+        computed when first asked for (doc/score_estimate.rst). Needs
+        ``store_predictions`` or three folds.
 
     best_params_ : dict
         The best setting.
@@ -306,6 +322,7 @@ class BayesSearchCV(SequentialSearchCV):
         max_time=None,
         stop=None,
         racing=None,
+        store_predictions=False,
         callbacks=None,
     ):
         super().__init__(
@@ -331,6 +348,7 @@ class BayesSearchCV(SequentialSearchCV):
             stop=stop,
             racing=racing,
             callbacks=callbacks,
+            store_predictions=store_predictions,
         )
         self.optimizer = optimizer
         self.acquisition = acquisition

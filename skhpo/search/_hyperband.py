@@ -188,6 +188,14 @@ class HyperbandSearchCV(SequentialSearchCV):
         :class:`~skhpo.BayesSearchCV`; of candidates at several resources, the rules
         count those at the highest one.
 
+    store_predictions : bool or "auto", default=False
+        Whether to keep the out-of-fold predictions of each candidate that
+        was trained in full. They are made once, for the scorer; they show where a
+        candidate errs (``predictions_``) and tell best how much ``best_score_``
+        flatters (``score_estimate_``). They take 4 bytes per row, candidate and column
+        (of probabilities of several classes); y is kept with them. "auto" keeps up to
+        256 MB, or nothing, with a warning.
+
     callbacks : callable or list of callables, default=None
         Functions ``f(progress)`` called after each row with a
         :class:`~skhpo.Progress`; returning something truthy ends the search.
@@ -210,6 +218,15 @@ class HyperbandSearchCV(SequentialSearchCV):
 
     best_score_ : float
         Mean cross-validated score of the best row. As with every search, it flatters.
+
+    predictions_ : Predictions
+        Out-of-fold predictions: ``predictions_[index]`` are those of the candidate in
+        row ``index``, one per row of X. Only with ``store_predictions``.
+
+    score_estimate_ : ScoreEstimate
+        What ``best_score_`` would be without its expected optimism, with an interval;
+        computed when first asked for (doc/score_estimate.rst). Needs
+        ``store_predictions`` or three folds. Only full models take part.
 
     best_params_ : dict
         The best setting.
@@ -374,6 +391,7 @@ class HyperbandSearchCV(SequentialSearchCV):
         constraints=None,
         max_time=None,
         stop=None,
+        store_predictions=False,
         callbacks=None,
     ):
         super().__init__(
@@ -399,6 +417,7 @@ class HyperbandSearchCV(SequentialSearchCV):
             stop=stop,
             racing=None,
             callbacks=callbacks,
+            store_predictions=store_predictions,
         )
         self.resource = resource
         self.max_resource = max_resource
@@ -544,6 +563,11 @@ class HyperbandSearchCV(SequentialSearchCV):
 
     def _n_planned(self, task):
         return task.plan.n_trials
+
+    def _n_complete(self, task):
+        rungs = task.plan.frame()
+        is_top = rungs["n_resources"] == task.training.top
+        return int(rungs.loc[is_top, "n_candidates"].sum())
 
     def _announce(self, n_trials, task):
         if self.verbose > 0:

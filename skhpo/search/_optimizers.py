@@ -35,11 +35,12 @@ def make_chain(optimizer, space, given, *, estimator, make_model, rng):
     name, ``make_model()`` makes what learns, which starts from the estimator's own
     setting.
     """
-    given = FixedPoints(space, given, rng=rng)
+    given = FixedPoints(space, given, origin="initial_params", rng=rng)
     if not isinstance(optimizer, str):
         return Chain([given], then=make_own_optimizer(optimizer, space, rng=rng))
     if optimizer in DESIGNS:
         return Chain([given], then=DESIGNS[optimizer](space, rng=rng))
     own = default_params(space, estimator)
-    default = FixedPoints(space, [] if own is None else [own], rng=rng)
+    points = [] if own is None else [own]
+    default = FixedPoints(space, points, origin="default", rng=rng)
     return Chain([given, default], then=make_model())

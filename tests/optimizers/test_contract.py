@@ -5,11 +5,15 @@ import pytest
 
 from skhpo.optimizers import (
     Chain,
+    DifferentialEvolution,
     FixedPoints,
     ForestOptimizer,
     GaussianProcessOptimizer,
+    GeneticAlgorithm,
     GridDesign,
+    LatinDesign,
     RandomDesign,
+    RegularizedEvolution,
     SobolDesign,
 )
 from skhpo.testing import OptimizerContract
@@ -23,6 +27,11 @@ class TestRandomDesign(OptimizerContract):
 class TestSobolDesign(OptimizerContract):
     def make(self, space, rng):
         return SobolDesign(space, rng=rng)
+
+
+class TestLatinDesign(OptimizerContract):
+    def make(self, space, rng):
+        return LatinDesign(space, block=10, rng=rng)
 
 
 class TestGridDesign(OptimizerContract):
@@ -51,6 +60,33 @@ class TestForestOptimizerThatSamples(OptimizerContract):
         return ForestOptimizer(
             space, acquisition="thompson", n_initial=5, n_trees=5, rng=rng
         )
+
+
+class TestDifferentialEvolution(OptimizerContract):
+    def make(self, space, rng):
+        return DifferentialEvolution(space, n_iter=40, rng=rng)
+
+
+class TestDifferentialEvolutionByItself(OptimizerContract):
+    def make(self, space, rng):
+        return DifferentialEvolution(
+            space, n_iter=None, population_size=5, surrogate=None, rng=rng
+        )
+
+
+class TestGeneticAlgorithm(OptimizerContract):
+    def make(self, space, rng):
+        return GeneticAlgorithm(space, n_iter=20, rng=rng)
+
+
+class TestGeneticAlgorithmWithASurrogate(OptimizerContract):
+    def make(self, space, rng):
+        return GeneticAlgorithm(space, n_iter=20, surrogate="auto", rng=rng)
+
+
+class TestRegularizedEvolution(OptimizerContract):
+    def make(self, space, rng):
+        return RegularizedEvolution(space, n_iter=40, rng=rng)
 
 
 class TestChain(OptimizerContract):

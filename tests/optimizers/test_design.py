@@ -9,6 +9,7 @@ from skhpo.optimizers import (
     Chain,
     FixedPoints,
     GridDesign,
+    LatinDesign,
     RandomDesign,
     SobolDesign,
     initial_design_size,
@@ -110,6 +111,23 @@ def test_sobol_skips_infeasible_points_even_when_most_are():
     )
     points = points_of(SobolDesign(space, rng=rng()).ask(20))
     assert len(points) == 20 and (points.sum(axis=1) < 0.1).all()
+
+
+def test_a_latin_hypercube_has_a_point_in_each_slice_of_each_column():
+    space = Space({"x": (0.0, 1.0), "y": (0.0, 1.0), "kind": list("abcd")})
+    design = LatinDesign(space, block=8, rng=rng())
+    for _ in range(2):  # one hypercube after the other
+        points = points_of(design.ask(8))
+        slices = np.sort((8 * points[:, :2]).astype(int), axis=0)
+        np.testing.assert_array_equal(slices.T, [range(8)] * 2)
+        assert np.bincount((4 * points[:, 2]).astype(int)).tolist() == [2] * 4
+
+
+def test_a_latin_hypercube_skips_infeasible_points():
+    space = Space({"x": (0.0, 1.0)}, constraints=[lambda params: params["x"] < 0.3])
+    points = points_of(LatinDesign(space, block=8, rng=rng()).ask(20))
+    assert len(points) == 20
+    assert points.max() < 0.3
 
 
 def test_grid_comes_in_the_order_of_parameter_grid():

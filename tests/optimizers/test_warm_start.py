@@ -120,7 +120,7 @@ def test_the_best_row_and_a_clearly_different_one_come_first():
     assert proposals[0].params == old.params[old.scores.argmax()]
     assert peak(proposals[1].point) < old.scores.max() - 1e-3
     assert optimizer.ask(3, pending=proposals) == []
-    assert {p.labels["origin"] for p in proposals} == {"initial"}
+    assert {p.labels["origin"] for p in proposals} == {"warm_start"}
 
 
 def test_equal_scores_make_all_rows_observations():

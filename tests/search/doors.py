@@ -21,7 +21,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, ParameterGrid
 
-from skhpo import BayesSearchCV, HyperbandSearchCV
+from skhpo import BayesSearchCV, EvolutionarySearchCV, HyperbandSearchCV
 
 ROOT = Path(__file__).parents[2]
 
@@ -113,6 +113,15 @@ def one_rung(estimator, space, *, n_iter, **parameters):
     return HyperbandSearchCV(estimator, space, n_candidates=n_iter, **parameters)
 
 
+def evolution(estimator, space, *, n_iter, population_size="auto", **parameters):
+    """Return a search that has offspring also among a few candidates."""
+    if population_size == "auto" and n_iter is not None and n_iter > 4:
+        population_size = 4
+    return EvolutionarySearchCV(
+        estimator, space, n_iter=n_iter, population_size=population_size, **parameters
+    )
+
+
 DOORS = [
     Door("bayes", BayesSearchCV),
     Door("bayes-gp", partial(BayesSearchCV, optimizer="gp", initial_points=3)),
@@ -120,6 +129,8 @@ DOORS = [
     Door("bayes-tpe", partial(BayesSearchCV, optimizer="tpe", initial_points=3)),
     Door("bayes-random", partial(BayesSearchCV, optimizer="random")),
     Door("bayes-sobol", partial(BayesSearchCV, optimizer="sobol")),
+    Door("evolution-de", partial(evolution, algorithm="de")),
+    Door("evolution-ga", partial(evolution, algorithm="ga")),
     Door("bayes-grid", full_grid, is_random=False),
     Door("hyperband", one_rung, budget="n_candidates"),
 ]
@@ -134,9 +145,13 @@ plain_doors = pytest.mark.parametrize(
     ids=lambda door: door.name,
 )
 
-#: For what is checked before anything is proposed: a door in general, and its grid.
+AT_ALL = ("bayes", "evolution-de", "bayes-grid", "hyperband")
+
+#: For what is checked before anything is proposed: each class, and a grid.
 doors_at_all = pytest.mark.parametrize(
-    "door", [DOORS[0], DOORS[-2], DOORS[-1]], ids=lambda door: door.name
+    "door",
+    [door for door in DOORS if door.name in AT_ALL],
+    ids=lambda door: door.name,
 )
 
 #: For what is costly and has nothing to do with how settings are proposed.
@@ -215,6 +230,7 @@ def _assert_same_column(key, ours, theirs):
 OUR_COLUMNS = (
     *("status", "error"),
     *("iter", "n_resources", "bracket", "rung", "sweep", "candidate", "parent"),
+    *("generation", "parents", "operator", "origin"),
 )
 
 

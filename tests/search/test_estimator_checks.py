@@ -12,7 +12,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skhpo import BayesSearchCV, HyperbandSearchCV
+from skhpo import BayesSearchCV, EvolutionarySearchCV, HyperbandSearchCV
 
 
 def make_search(estimator, space, **parameters):
@@ -42,6 +42,15 @@ SEARCHES = [
         MeanShift(bandwidth=10.0), {"bandwidth": (5.0, 20.0)}, scoring=few_clusters
     ),
     make_search(GaussianMixture(random_state=0), {"reg_covar": [1e-3, 1e-2]}),
+    EvolutionarySearchCV(
+        Ridge(),
+        {"alpha": ALPHA, "fit_intercept": [True, False]},
+        n_iter=6,
+        population_size=4,
+        cv=2,
+        random_state=0,
+        error_score="raise",
+    ),
     HyperbandSearchCV(
         SGDRegressor(),
         {"alpha": ALPHA},

@@ -131,6 +131,8 @@ def test_exact_racing_keeps_the_winner_of_the_same_candidates(door):
     models = ("bayes", "bayes-gp", "bayes-tpe", "bayes-forest")
     if door.name in models:
         parameters["optimizer"] = "random"  # the model would propose others
+    if door.name.startswith("evolution"):
+        parameters["population_size"] = 16  # and so would offspring
     raced = search_of(door, "exact", **parameters).fit(X, y)
     whole = search_of(door, None, **parameters).fit(X, y)
     assert raced.cv_results_["params"] == whole.cv_results_["params"]

@@ -1,0 +1,447 @@
+"""What the best score would be without its expected optimism."""
+
+import warnings
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy import stats
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import LeaveOneOut, check_cv
+
+from skhpo.evaluation import best_possible_score
+from skhpo.model_selection._bias import (
+    any_metric,
+    bbc_draws,
+    bootstrap_weights,
+    corrected_variance,
+    fast_score,
+    merged_folds,
+    pooled,
+    tibshirani_bias,
+)
+
+#: Folds that Tibshirani's correction needs.
+LEAST_FOLDS = 3
+
+#: An expected optimism that is worth a warning, in a score of at most 1.
+WORTH_A_WARNING = 0.02
+
+#: Rows times bootstrap samples that are held in memory at a time.
+_CHUNK = 5_000_000
+
+NO_PREDICTIONS = "no predictions"
+
+#: What proposes settings without looking at scores.
+_NOT_ADAPTIVE = ("random", "sobol", "grid")
+
+
+class OptimismWarning(UserWarning):
+    """The best score of a search is expected to flatter by much.
+
+    Never given unasked: see :meth:`ScoreEstimate.warn`.
+    """
+
+
+@dataclass(frozen=True, repr=False)
+class ScoreEstimate:
+    """What ``best_score_`` would be without its expected optimism.
+
+    The best of many candidates is also the luckiest, so its score is too high; by how
+    much *on average* can be estimated from the search itself. It is not a detector: in
+    a single search the correction says nothing about whether this winner was lucky.
+
+    Attributes
+    ----------
+    score : float
+        ``best_score_`` minus ``bias``.
+
+    bias : float
+        Expected optimism of the best of the candidates: how much its score is too high
+        on average over data sets like this one.
+
+    method : str
+        How it was estimated.
+
+    n_candidates : int
+        Candidates among which the best was chosen; what failed, was raced out or not
+        trained in full does not count.
+
+    reservations : tuple of str
+        What this estimate does not see.
+    """
+
+    score: float
+    bias: float
+    method: str
+    n_candidates: int
+    reservations: tuple = ()
+    bounded: bool = True  # a score of at most 1
+    draws: Any = field(default=None, compare=False)  # (B,) BBC, or None
+    sd: float = 0.0  # of the score, without draws
+    df: int = 0
+
+    def interval(self, level=0.95):
+        """Return an interval that holds the true score in ``level`` of all cases.
+
+        Parameters
+        ----------
+        level : float, default=0.95
+            Coverage, between 0 and 1. Reached in simulations, see
+            doc/decisions/0016.
+
+        Returns
+        -------
+        low, high : float
+            With BBC-CV percentiles of the bootstrap. Otherwise a t interval with the
+            variance of Nadeau and Bengio, which allows for overlapping training rows.
+        """
+        if not 0 < level < 1:
+            raise ValueError(f"level={level!r} must lie between 0 and 1, as in 0.95.")
+        if self.draws is not None:
+            low, high = np.quantile(self.draws, [(1 - level) / 2, (1 + level) / 2])
+        else:
+            half = self.sd * stats.t.ppf((1 + level) / 2, self.df)
+            low, high = self.score - half, self.score + half
+        return float(low), float(min(high, 1.0) if self.bounded else high)
+
+    def warn(self):
+        """Give an :class:`OptimismWarning` where the best score is expected to flatter.
+
+        When the bias exceeds 0.02 (of an unbounded score: 2 % of its size) and half the
+        standard error. Call it where numbers leave the house, after ``fit``; nothing
+        calls it for you.
+
+        Returns
+        -------
+        self : ScoreEstimate
+        """
+        best = self.score + self.bias
+        limit = WORTH_A_WARNING * (1.0 if self.bounded else abs(best))
+        if self.bias > max(limit, self._standard_error() / 2):
+            warnings.warn(
+                f"Picking the best of {self.n_candidates} candidates is expected to "
+                f"flatter best_score_ by {_text(self.bias)} ({_text(best)} -> "
+                f"{_text(self.score)}); report score_estimate_ or "
+                "nested_cross_validate.",
+                OptimismWarning,
+                stacklevel=2,
+            )
+        return self
+
+    def _standard_error(self):
+        low, high = self.interval(0.95)
+        return (high - low) / (2 * stats.norm.ppf(0.975))
+
+    def __repr__(self):
+        low, high = self.interval()
+        return (
+            f"ScoreEstimate(score={_text(self.score)}, 95 % interval [{_text(low)}, "
+            f"{_text(high)}], bias={_text(self.bias)} expected of the best of "
+            f"{self.n_candidates}, {self.method})"
+        )
+
+
+def score_estimate(search, *, n_bootstraps=100, random_state=0):
+    """Estimate what the best score of a search would be without its optimism.
+
+    What ``score_estimate_`` of our own searches holds; for scikit-learn's, too. Where
+    out-of-fold predictions were stored (``store_predictions``) it is bootstrap
+    bias-corrected cross-validation [1]_, else the correction of Tibshirani and
+    Tibshirani [2]_ from the scores of the folds. Nothing is fitted.
+
+    Parameters
+    ----------
+    search : estimator
+        A fitted search, of three folds at least where no predictions were stored.
+
+    n_bootstraps : int, default=100
+        Bootstrap samples. 1000 gave the same in simulations.
+
+    random_state : int, default=0
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    estimate : ScoreEstimate
+        The estimate, with an interval.
+
+    Raises
+    ------
+    AttributeError
+        When the search is not fitted, has no best row, or has too few folds.
+
+    References
+    ----------
+    .. [1] I. Tsamardinos, E. Greasidou, G. Borboudakis (2018), Bootstrapping the
+       out-of-sample predictions for efficient and accurate cross-validation, Machine
+       Learning 107, arXiv:1708.07180.
+    .. [2] R. J. Tibshirani, R. Tibshirani (2009), A bias correction for the minimum
+       error rate in cross-validation, Annals of Applied Statistics 3(2),
+       arXiv:0908.2904.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from skhpo.model_selection import score_estimate
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> search = GridSearchCV(
+    ...     DecisionTreeClassifier(random_state=0), {"max_depth": [1, 2, 3, 4, 5, 6]}
+    ... ).fit(X, y)
+    >>> estimate = score_estimate(search)
+    >>> estimate.method
+    'Tibshirani-Tibshirani from 5 folds'
+    >>> bool(estimate.score < search.best_score_)
+    True
+    """
+    table = _Table(search)
+    predictions = getattr(search, "predictions_", None)
+    reason = _why_no_bootstrap(predictions)
+    if reason is None:
+        return _bbc(table, predictions, n_bootstraps, random_state)
+    return _tibshirani(table, reason)
+
+
+def summary(search):
+    """Say in words what a search found, and what its score is worth.
+
+    Parameters
+    ----------
+    search : estimator
+        A fitted search, ours or scikit-learn's.
+
+    Returns
+    -------
+    text : str
+        A few lines.
+    """
+    results, lines = search.cv_results_, [_what_was_done(search)]
+    if hasattr(search, "best_index_"):
+        metric = chosen_metric(search)
+        best = float(results[f"mean_test_{metric}"][search.best_index_])
+        lines.append(f"Best: row {search.best_index_}, mean score {_text(best)}, with")
+        lines += [f"    {name} = {v!r}" for name, v in search.best_params_.items()]
+    try:
+        lines.append(_expected(score_estimate(search)))
+    except AttributeError as error:
+        lines.append(f"No estimate of its optimism: {error}")
+    return "\n".join(lines)
+
+
+def _what_was_done(search):
+    n, reason = len(search.cv_results_["params"]), getattr(search, "stop_reason_", None)
+    rows = (
+        "rows (candidates and rungs)" if "rung" in search.cv_results_ else "candidates"
+    )
+    end = f", ended by {reason}" if reason else ""
+    return f"{type(search).__name__}: {n} {rows}, {search.n_splits_} folds{end}"
+
+
+def _expected(estimate):
+    low, high = estimate.interval()
+    lines = [
+        f"Estimate without optimism: {_text(estimate.score)}, 95 % interval "
+        f"[{_text(low)}, {_text(high)}]",
+        f"    The best of {estimate.n_candidates} candidates is expected to flatter by "
+        f"{_text(max(estimate.bias, 0.0))} on average; whether",
+        "    this one was lucky cannot be told from the search itself.",
+        f"    {estimate.method}",
+    ]
+    return "\n".join(
+        lines + [f"    Not seen: {text}" for text in estimate.reservations]
+    )
+
+
+# ---- the two estimates
+
+
+def _bbc(table, predictions, n_bootstraps, random_state):
+    rows = [row for row in table.rows if row in predictions]
+    target = predictions.target
+    scores = [_pooled_score(predictions, row) for row in rows]
+    rng = np.random.default_rng(random_state)
+    units = np.arange(len(target.y)) if target.groups is None else target.groups
+    size = max(1, _CHUNK // len(units))
+    sizes = [min(size, n_bootstraps - i) for i in range(0, n_bootstraps, size)]
+    draws = np.concatenate(
+        [bbc_draws(scores, bootstrap_weights(units, n, rng)) for n in sizes]
+    )
+    if not len(draws):
+        return _tibshirani(table, "no bootstrap sample could be scored")
+    everything = np.ones((1, len(units)))
+    bias = max(float(S(everything)[0]) for S in scores) - float(draws.mean())
+    unit = "rows" if target.groups is None else "groups"
+    return ScoreEstimate(
+        score=table.best - bias,
+        bias=bias,
+        method=f"BBC-CV, {n_bootstraps} bootstraps of {unit}",
+        n_candidates=len(rows),
+        reservations=table.reservations,
+        bounded=table.bounded,
+        draws=draws - draws.mean() + table.best - bias,
+    )
+
+
+def _pooled_score(predictions, row):
+    """Return S_c of a candidate; higher is better."""
+    target, (function, sign, arguments) = predictions.target, predictions.scoring
+    y, classes, are_labels = target.y, target.classes, predictions.are_labels(row)
+    score = fast_score(
+        function, arguments, y, predictions.numbers(row), classes, are_labels
+    )
+    if score is None:
+        score = any_metric(function, arguments, classes, are_labels)
+
+    def S(w):  # the predictions of one candidate are unpacked at a time
+        return sign * pooled(score, y, predictions.numbers(row), target.weight)(w)
+
+    return S
+
+
+def _why_no_bootstrap(predictions):
+    """Return why (1) and (2) cannot be had, in words; None = they can."""
+    if predictions is None:
+        return NO_PREDICTIONS
+    if predictions.target.is_ordered:
+        return "rows in order of time are not exchangeable"
+    if predictions.scoring is None:
+        return "the scorer may look at more than y and predictions"
+    return None
+
+
+def _tibshirani(table, reason):
+    s = merged_folds(table.fold_scores, table.n_test)
+    if len(table.fold_scores) < LEAST_FOLDS:
+        raise AttributeError(
+            f"score_estimate_ needs at least {LEAST_FOLDS} folds, or predictions "
+            f"(store_predictions=True); this search had {len(table.fold_scores)} "
+            f"folds and {reason}."
+        )
+    bias = tibshirani_bias(s)
+    own = table.fold_scores[:, table.best_place]
+    note = "" if reason == NO_PREDICTIONS else f" ({reason})"
+    return ScoreEstimate(
+        score=table.best - bias,
+        bias=bias,
+        method=f"Tibshirani-Tibshirani from {len(s)} folds{note}",
+        n_candidates=len(table.rows),
+        reservations=table.reservations,
+        bounded=table.bounded,
+        sd=float(np.sqrt(corrected_variance(own, table.test_to_train))),
+        df=len(own) - 1,
+    )
+
+
+# ---- what a fitted search says of itself
+
+
+class _Table:
+    """The part of ``cv_results_`` that the choice of the best row was made from.
+
+    Attributes
+    ----------
+    rows : (C,) array
+        Complete rows, at the highest resource.
+    fold_scores : (K, C) array
+        Their scores on each fold: s.
+    best : float
+        Mean score of the best row.
+    best_place : int
+        Its column of ``fold_scores``.
+    n_test, test_to_train : float
+        Rows of a test fold, inf = not known; and their ratio to its training rows.
+    bounded : bool
+        Whether the score is at most 1.
+    """
+
+    def __init__(self, search):
+        if not hasattr(search, "cv_results_"):
+            raise NotFittedError(
+                f"This {type(search).__name__} is not fitted: call fit first."
+            )
+        if not hasattr(search, "best_index_"):
+            raise AttributeError(
+                "There is no best row whose score could be corrected: with several "
+                "metrics, name one by refit=."
+            )
+        results, metric = search.cv_results_, chosen_metric(search)
+        s = np.stack(
+            [
+                np.ma.filled(results[f"split{fold}_test_{metric}"], np.nan)
+                for fold in range(search.n_splits_)
+            ]
+        )
+        self.rows = np.flatnonzero(is_complete(results) & np.isfinite(s).all(axis=0))
+        if search.best_index_ not in self.rows:
+            raise AttributeError(
+                "The best row has no score that is a number on every fold."
+            )
+        self.fold_scores = s[:, self.rows]
+        self.best_place = int(np.searchsorted(self.rows, search.best_index_))
+        self.best = float(results[f"mean_test_{metric}"][search.best_index_])
+        self.n_test, self.test_to_train = _fold_sizes(search)
+        self.bounded = _is_bounded(search, metric)
+        self.reservations = tuple(_reservations(search))
+
+
+def chosen_metric(search):
+    """Return the name of the metric by which a search chose its best row."""
+    several = getattr(search, "multimetric_", False)
+    if several and not isinstance(search.refit, str):
+        raise AttributeError(
+            f"Which of several metrics is corrected is not known with refit="
+            f"{search.refit!r}: name one."
+        )
+    return search.refit if several else "score"
+
+
+def is_complete(results):
+    """(n,) whether a row of ``cv_results_`` was offered to the choice."""
+    n = len(results["params"])
+    status = results.get("status", np.full(n, "complete"))
+    resource = results.get("n_resources", np.ones(n))
+    is_whole = np.asarray(status) == "complete"
+    if not is_whole.any():
+        return is_whole
+    return is_whole & (resource == np.max(np.asarray(resource)[is_whole]))
+
+
+def _fold_sizes(search):
+    """Return the rows of a test fold, and their ratio to those of its training fold."""
+    known = getattr(search, "_fold_sizes", None)
+    if known is not None:
+        n_train, n_test = known
+        return n_test, n_test / n_train
+    cv = check_cv(search.cv)
+    k = getattr(cv, "cvargs", {}).get("n_splits", search.n_splits_)  # of RepeatedKFold
+    share = getattr(cv, "test_size", None)
+    share = share if isinstance(share, float) else 1 / max(k, 2)
+    n_test = 1 if isinstance(cv, LeaveOneOut) else np.inf
+    return n_test, share / (1 - share)
+
+
+def _is_bounded(search, metric):
+    scorer = getattr(search, "scorer_", None)
+    scorer = scorer.get(metric) if isinstance(scorer, dict) else scorer
+    return best_possible_score(scorer, search.estimator, lambda _: ()) == 1.0
+
+
+def _reservations(search):
+    """Say what the estimate cannot see."""
+    results = search.cv_results_
+    if getattr(search, "optimizer_", "random") not in _NOT_ADAPTIVE:
+        yield (
+            "the candidates were steered by the same folds: some optimism is left, "
+            "which nested_cross_validate sees"
+        )
+    if "n_resources" in results:
+        yield "candidates stopped early take no part"
+    n_raced = np.sum(results.get("status", np.array([])) == "raced_out")
+    if n_raced:
+        yield f"{n_raced} candidates that were raced out take no part"
+
+
+def _text(value):
+    return f"{value:.3g}" if abs(value) < 1e-2 else f"{value:.3f}"
