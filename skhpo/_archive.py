@@ -10,7 +10,6 @@
   the complete and the failed ones by an estimate of its mean.
 """
 
-import warnings
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from math import isfinite, nan
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
+from skhpo._errors import warn_user
 from skhpo._sklearn import masked_param_columns, warn_or_raise_about_fit_failures
 from skhpo._types import FoldOutcome, Job, Result
 
@@ -404,7 +404,7 @@ def _add_scores(results, key, scores):
     if is_bad.any():
         kind = key.split("_")[0]
         message = f"One or more of the {kind} scores are non-finite: {mean}"
-        warnings.warn(message, category=UserWarning, stacklevel=2)
+        warn_user(message)
 
 
 def _guesses(trials, means, metric):
@@ -453,9 +453,7 @@ def report_failures(archive, n_shown=3):
         details = "\n".join(
             f"{n} x\n{text}" for text, n in score_errors.most_common(n_shown)
         )
-        warnings.warn(
+        warn_user(
             f"Scoring failed on {total} out of {len(outcomes)} train-test partitions. "
             f"The score there is set to {archive.error_score}. Details:\n{details}",
-            UserWarning,
-            stacklevel=2,
         )

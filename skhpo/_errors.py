@@ -1,7 +1,13 @@
-"""Help with wording errors for the person at the keyboard."""
+"""Help with wording errors, and placing warnings, for the person at the keyboard."""
 
+import sys
+import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
+from types import FrameType
+
+#: Code in which no user wrote the line that a warning is about.
+_NOT_THE_USERS = ("skhpo", "sklearn", "joblib")
 
 
 def did_you_mean(name: object, possible: Iterable[object]) -> str:
@@ -19,3 +25,20 @@ def did_you_mean(name: object, possible: Iterable[object]) -> str:
     by_text = {str(other): other for other in possible}
     close = get_close_matches(str(name), by_text, n=1)
     return f" Did you mean {by_text[close[0]]!r}?" if close else ""
+
+
+def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn, and point to the line by which the user came here.
+
+    Whatever the depth of the calls between: of skhpo's own, and of scikit-learn's where
+    the search is inside one of its meta-estimators.
+    """
+    frame, level = sys._getframe(1), 2  # 1 = the line below
+    while frame.f_back is not None and _is_not_the_users(frame):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
+
+
+def _is_not_the_users(frame: FrameType) -> bool:
+    package = frame.f_globals.get("__name__", "").partition(".")[0]
+    return package in _NOT_THE_USERS

@@ -80,6 +80,7 @@ class SearchLoop:
         self._lineages = {}  # (key, lineage, resource) of what was left -> lineage
         self._known = {}  # (key, lineage, resource) -> the trial that evaluates it
         self._first = {}  # (key, lineage) -> the candidate that had it first
+        self._twins = set()  # ids of trials that another one evaluates
         self._is_short = False  # the last ask brought fewer than were asked for
         self._n_repeats = 0  # known settings proposed in a row
         self._blas = ThreadpoolController()
@@ -141,8 +142,9 @@ class SearchLoop:
             self._n_repeats = 0
             self._known[*setting, job.resource] = trial
             self._evaluator.submit(trial)
-        elif job.parent is None:  # nothing is fitted twice
-            self._n_repeats += 1
+        else:
+            self._twins.add(trial.id)
+            self._n_repeats += job.parent is None  # nothing is fitted twice
 
     def _setting_of(self, job):
         """Return (key, lineage): what makes two models of equal resource the same one.
@@ -223,8 +225,10 @@ class SearchLoop:
     def _keep_models(self):
         """Let go of the models from which nothing can go on any more."""
         kept = self._scheduler.may_continue() | self._running.keys()
-        trials = map(self._archive.trials.__getitem__, kept)
-        self._evaluator.keep_models({(t.twin or t).id for t in trials})
+        twins = kept & self._twins  # they go on from the models of another trial
+        self._evaluator.keep_models(
+            kept | {self._archive.trials[number].twin.id for number in twins}
+        )
 
     def _one_blas_thread(self):
         return self._blas.limit(limits=1, user_api="blas")

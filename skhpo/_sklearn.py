@@ -11,6 +11,8 @@ Inherited private methods of ``BaseSearchCV`` that ``search/_base.py`` calls, an
 """
 
 import warnings
+from contextlib import contextmanager
+from functools import partial
 
 import sklearn
 from sklearn.base import (
@@ -66,6 +68,7 @@ __all__ = [
     "FoldContexts",
     "Interval",
     "StrOptions",
+    "bins_with",
     "check_method_params",
     "fit_context",
     "is_multimetric_scorer",
@@ -205,6 +208,35 @@ def set_passive_aggressive(estimator, params):
     """
     estimator.set_params(**params)
     estimator.eta0 = estimator.C
+
+
+@contextmanager
+def bins_with(estimator, bin_rows):
+    """Let somebody else find the bins of HistGradientBoosting*'s training rows.
+
+    ``bin_rows(mapper, X, weights, fit_transform)`` returns a fitted mapper and the
+    binned rows; ``fit_transform()`` is what the estimator would do. ``_bin_data`` and
+    ``_bin_mapper`` exist since 0.21, with weights since 1.9. Where they do not, nothing
+    is changed.
+    """
+    usual = getattr(estimator, "_bin_data", None)
+    if usual is None:
+        yield
+        return
+
+    def bin_data(X, *weights, is_training_data):
+        fit_transform = partial(usual, X, *weights, is_training_data=is_training_data)
+        if not is_training_data:
+            return fit_transform()
+        mapper = estimator._bin_mapper
+        estimator._bin_mapper, binned = bin_rows(mapper, X, weights, fit_transform)
+        return binned
+
+    estimator._bin_data = bin_data
+    try:
+        yield
+    finally:
+        del estimator._bin_data
 
 
 class FoldContexts:

@@ -366,6 +366,123 @@ def test_a_simulated_population_learns_and_an_ablation_is_undone(bench):
     assert seconds > 0
 
 
+# ----------------------------------------------------------------------------- rungs
+
+
+def hyperband_record(method, test, *, task="sgd", seed=0, **more):
+    size = dict(rows=500, units=9, sweeps=2)
+    return dict(**size, task=task, seed=seed, method=method, test=test, **more)
+
+
+def arguments(**more):
+    from types import SimpleNamespace
+
+    size = dict(rows=500, units=9, sweeps=2)
+    chosen = dict(tasks=["sgd", "boosting"], seeds=range(2))
+    return SimpleNamespace(**{**size, **chosen, **more})
+
+
+def test_what_is_known_is_not_run_again_and_hyperband_sets_the_clock(
+    bench, monkeypatch, tmp_path
+):
+    bench_hyperband, _rungs = bench("bench_hyperband"), bench("_rungs")
+    calls = []
+
+    def measure(task, method, seed, n_rows, most, n_sweeps, seconds):
+        calls.append((task.name, method, seed, seconds))
+        return {"seconds": 7.0 + seed, "test": 0.5}
+
+    monkeypatch.setattr(_rungs, "measure", measure)
+    args = arguments(cache=tmp_path / "runs.jsonl", methods=["hyperband", "random"])
+    args.seeds, args.tasks = range(1), ["sgd"]
+    bench_hyperband.complete({}, args)
+    args.seeds = range(2)
+    runs = bench_hyperband.read(args.cache)
+    bench_hyperband.complete(runs, args)
+    assert calls == [
+        ("sgd", "hyperband", 0, None),
+        ("sgd", "random", 0, 7.0),
+        ("sgd", "hyperband", 1, None),
+        ("sgd", "random", 1, 8.0),
+    ]
+    assert bench_hyperband.read(args.cache).keys() == runs.keys()
+    assert len(runs) == 4
+
+
+def test_dask_is_skipped_with_a_word(bench, monkeypatch, capsys, tmp_path):
+    bench_hyperband, _rungs = bench("bench_hyperband"), bench("_rungs")
+    monkeypatch.setattr(_rungs.importlib.util, "find_spec", lambda name: None)
+    args = arguments(cache=tmp_path / "runs.jsonl", methods=["dask"], seeds=range(1))
+    bench_hyperband.complete({}, args)
+    said = capsys.readouterr().err
+    assert "sgd, seed 0: dask is skipped: dask-ml is not installed" in said
+    monkeypatch.setattr(_rungs.importlib.util, "find_spec", lambda name: object())
+    boosting = next(task for task in _rungs.TASKS if task.name == "boosting")
+    assert _rungs.why_not("dask", boosting) == "it needs partial_fit"
+
+
+def test_differences_are_paired_by_seed_and_task(bench):
+    bench_hyperband = bench("bench_hyperband")
+    records = [
+        hyperband_record("hyperband", 0.9),
+        hyperband_record("random", 0.8),
+        hyperband_record("hyperband", 0.7, seed=1),  # alone
+        hyperband_record("hyperband", 0.5, task="boosting"),
+        hyperband_record("random", 0.9, task="boosting"),
+    ]
+    runs = {bench_hyperband.key_of(record): record for record in records}
+    results = bench_hyperband.results_of(
+        runs, arguments(methods=["hyperband", "random"])
+    )
+    pair = [("hyperband", "test"), ("random", "test")]
+    found = [of for seeds in results.values() for of in seeds.values()]
+    d = bench_hyperband.differences(pair, found)
+    assert d == pytest.approx([0.1, -0.4])
+    assert bench_hyperband.summary("ALL", d) == ["ALL", 2, "-0.1500", 1, 1, "-"]
+
+
+def test_the_speed_up_is_to_the_final_score_of_random_search(bench):
+    speed = bench("bench_hyperband").speed
+    random = {"cv": 0.8, "seconds": 20.0, "history": [[3.0, 0.6], [12.0, 0.8]]}
+    ours = {"history": [[2.0, 0.7], [4.0, 0.8], [6.0, 0.9]]}
+    assert speed(ours, random) == (3.0, 5.0)
+    assert speed({"history": [[2.0, 0.7]]}, random) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("method", ["hyperband", "random", "halving", "top-k"])
+def test_a_method_finds_a_full_model_in_its_time(bench, method):
+    _rungs = bench("_rungs")
+    task = next(task for task in _rungs.TASKS if task.name == "sgd")
+    record = _rungs.measure(task, method, 0, 200, 27, 1, 0.2)
+    assert 0.4 < record["test"] <= 1.0
+    assert record["history"][-1][1] == record["cv"]
+    assert record["history"][-1][0] <= record["seconds"]
+    if method == "hyperband":
+        assert record["by_sweep"] == [[record["cv"], record["test"]]]
+
+
+def test_ways_to_cut_rows_keep_what_they_promise(bench):
+    bench_rungs = bench("bench_rungs")
+    y = np.repeat([0, 1, 2, 3], [400, 300, 280, 20])
+    splits = [(np.arange(0, 1000, 2), np.arange(1, 1000, 2))]
+    for way, cut in bench_rungs.WAYS.items():
+        ((train, test),) = cut(splits, y, np.random.default_rng(0))
+        assert len(train) == 500 // 27
+        assert set(train) <= set(splits[0][0])
+        assert len(test) == (500 // 27 if way == "theirs" else 500)
+        least = {"ours": 2, "one each": 1}.get(way, 0)
+        assert min(np.bincount(y[train], minlength=4)) >= least
+
+
+def test_overhead_is_what_is_left_when_units_sleep(bench):
+    row = bench("bench_rungs").overhead_row(seconds=0.0005, most=9, n_repeats=1)
+    _, units, fits, share, per_fit = row
+    assert (units, fits) == (138, 44)
+    assert float(share.removesuffix(" %")) == pytest.approx(
+        100 * per_fit * fits / (units * 0.5), rel=0.01
+    )
+
+
 # -------------------------------------------------------------------------- distinct
 
 

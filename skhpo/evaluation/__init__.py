@@ -1,6 +1,7 @@
 """Work: the only room that fits models."""
 
 from skhpo.evaluation._best_scores import best_possible_score
+from skhpo.evaluation._bins import shared_bins
 from skhpo.evaluation._dispatch import open_dispatcher
 from skhpo.evaluation._evaluator import FoldEvaluator, RacingEvaluator
 from skhpo.evaluation._predictions import PredictionPlan, PredictionStore
@@ -66,6 +67,7 @@ __all__ = [
     "resource_bounds",
     "resource_info",
     "share_out",
+    "shared_bins",
     "trains_on_the_past",
     "same_value",
     "schedule_of",

@@ -41,6 +41,7 @@ class FoldEvaluator:
         self._contexts = contexts
         self._store = store
         self._waiting = deque()  # (trial, fold)
+        self._stored = set()  # trials of which the store may have models
         self._open = {}  # (trial id, fold) -> scikit-learn's callback context
         self._n_out = 0  # tasks with the backend
         self._fold_seconds = None  # running mean, for lumping
@@ -92,9 +93,10 @@ class FoldEvaluator:
 
     def keep_models(self, trials):
         """Forget the models of all trials but these."""
-        if self._store is not None:
-            folds = range(self._n_splits)
-            self._store.keep_only((trial, fold) for trial in trials for fold in folds)
+        for trial in self._stored - trials:
+            self._stored.remove(trial)
+            for fold in range(self._n_splits):
+                self._store.drop((trial, fold))
 
     def _feed(self):
         limit = self._dispatcher.limit
@@ -122,6 +124,7 @@ class FoldEvaluator:
 
     def _without_state(self, outcome):
         """Put the model of an outcome into the store."""
+        self._stored.add(outcome.trial)
         self._store.put((outcome.trial, outcome.fold), outcome.state)
         return replace(outcome, state=None)
 

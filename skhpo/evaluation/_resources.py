@@ -19,7 +19,6 @@ everything else                                 n_samples           all training
 ==============================================  ==================  ====================
 """
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from numbers import Integral
@@ -27,7 +26,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from sklearn.pipeline import Pipeline
 
-from skhpo._errors import did_you_mean
+from skhpo._errors import did_you_mean, warn_user
+from skhpo.evaluation._bins import binning_once
 from skhpo.evaluation._stepper import (
     Boosted,
     Epochs,
@@ -155,6 +155,7 @@ _HIST = _grown(
     "boosting rounds",
     "max_iter",
     off=("early_stopping",),
+    meanwhile=binning_once,
     needs={"early_stopping": (False, "auto")},
 )
 _GRADIENT = _grown("boosting rounds", needs={"n_iter_no_change": (None,)})
@@ -398,10 +399,9 @@ class _Place:
                 f"{self.description} is trained epoch by epoch, which {obstacle} rules "
                 f"out. {cure}, or use resource='n_samples'."
             )
-        warnings.warn(
+        warn_user(
             f"{self.name} is refitted at each rung: with {obstacle} it cannot be "
             f"continued from rung to rung to give the same model. {cure} to continue.",
-            stacklevel=3,
         )
         why = f"With {obstacle} each rung is a fit of its own."
         return self.chosen(Refitted(how.kind, how.param, how.full), why)
@@ -583,11 +583,10 @@ def _least_rows(most, factor, rows, n_classes):
     least = max(min(good, most // factor), rows.fewest)  # two rungs, where possible
     if least >= max(LEAST_ROWS, LEAST_ROWS_PER_CLASS * n_classes):
         return min(least, most)
-    warnings.warn(
+    warn_user(
         f"The {most} rows of a training fold are too few to be cut: every rung has all "
         "of them, which is a search without early stopping. min_resource=<rows> cuts "
         "them nevertheless.",
-        stacklevel=3,
     )
     return most
 

@@ -8,12 +8,13 @@ as read-only memory maps, on which ``MLPClassifier.partial_fit`` raises and
 import pickle
 import shutil
 import tempfile
-import warnings
 import weakref
 from math import inf
 from pathlib import Path
 
 from joblib import wrap_non_picklable_objects
+
+from skhpo._errors import warn_user
 
 #: ``keep_models="auto"`` holds so many bytes in memory before it goes to disk.
 MEMORY_BYTES = 512 * 2**20
@@ -137,11 +138,6 @@ class StateStore:
         elif state is not None:
             state.unlink(missing_ok=True)
 
-    def keep_only(self, keys):
-        """Forget all states but these."""
-        for key in self._states.keys() - set(keys):
-            self.drop(key)
-
     def close(self):
         """Forget everything and remove the folder."""
         self._states.clear()
@@ -158,10 +154,9 @@ class StateStore:
         except OSError as error:
             if path is not None:
                 path.unlink(missing_ok=True)
-            warnings.warn(
+            warn_user(
                 f"A model could not be kept on disk ({error}); such models are trained "
                 "again from the start. keep_models='memory' needs no disk.",
-                stacklevel=2,
             )
             return None
         return path

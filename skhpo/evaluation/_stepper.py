@@ -28,7 +28,7 @@ read as the user wrote them.
 
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -220,12 +220,17 @@ class Grown(Family):
     """``warm_start`` with a growing total: what is there stays, the rest is added."""
 
     off: tuple = ()  # parameters that must be False meanwhile: early stopping
+    meanwhile: Callable = nullcontext  # f(estimator) -> a context around its fit
 
     def advance(self, estimator, X, y, frm, step):
         """Train from ``frm`` to ``step.to`` trees or rounds."""
         estimator.set_params(**{self.param: step.to})
         changes = {"warm_start": True, **dict.fromkeys(self.off, False)}
-        with _set(estimator, changes), _no_word_of_balance(estimator):
+        with (
+            _set(estimator, changes),
+            _no_word_of_balance(estimator),
+            self.meanwhile(estimator),
+        ):
             _fit(estimator.fit, X, y, step.fit_params)
         return estimator
 

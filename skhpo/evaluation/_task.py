@@ -77,14 +77,15 @@ def run_folds(payload, trial, params, folds, contexts=None, stage=None):
 def fit_fold(payload, trial, params, fold, context=None, stage=None):
     """Fit ``params`` on the training rows of ``fold`` and score the held-out rows."""
     start = time.perf_counter()
-    _print_start(payload, trial, params, fold)
+    shown = _with_units(payload, params, stage)
+    _print_start(payload, trial, shown, fold)
     estimator, outcome = clone(payload.estimator), dict(trial=trial, fold=fold)
     at_birth = params if stage is None else stage.params_at_birth(params)
     try:
         if at_birth:  # cloned: a value may be an estimator, and is fitted in place
             estimator.set_params(**clone(at_birth, safe=False))
     except CAUGHT:
-        return _failed(payload, outcome, params, start)
+        return _failed(payload, outcome, shown, start)
     train, test = payload.splits[fold]
     if stage is not None:
         train = payload.training.rows_of(fold, train, stage.to)
@@ -99,7 +100,7 @@ def fit_fold(payload, trial, params, fold, context=None, stage=None):
             )
             outcome.update(trained)
     except CAUGHT:
-        return _failed(payload, outcome, params, start)
+        return _failed(payload, outcome, shown, start)
     outcome["fit_time"] = time.perf_counter() - start
     scores, error, predictions = _judge(payload, estimator, data_test, test, stage)
     outcome["score_time"] = time.perf_counter() - start - outcome["fit_time"]
@@ -107,7 +108,7 @@ def fit_fold(payload, trial, params, fold, context=None, stage=None):
     if payload.return_train_score:
         train_scores, train_error = _score(payload, estimator, data_train, train)
         error = error or train_error
-    _print_end(payload, outcome, params, scores, train_scores)
+    _print_end(payload, outcome, shown, scores, train_scores)
     return FoldOutcome(
         **outcome,
         test_scores=scores,
@@ -246,6 +247,13 @@ def _progress(payload, trial, fold):
         total = "?" if payload.n_candidates is None else payload.n_candidates
         text += f"; {trial + 1}/{total}"
     return text
+
+
+def _with_units(payload, params, stage):
+    """Return the parameters, and how far the model is trained where none says so."""
+    if stage is None or payload.training.resource.param is not None:
+        return params
+    return {payload.training.resource.kind: stage.to, **params}
 
 
 def _params_text(params):

@@ -20,7 +20,7 @@ References
 from typing import Any
 
 from skhpo._types import Job, Propose
-from skhpo.schedulers._base import ContinuingScheduler, Rung
+from skhpo.schedulers._base import ContinuingScheduler, Rung, insert, order
 from skhpo.schedulers._brackets import Bracket
 
 
@@ -65,18 +65,14 @@ class AsynchronousHalving(ContinuingScheduler):
         self._landed(trial)
         rung = self._rungs[trial.job.labels["rung"]]
         rung.n_in_flight -= 1
-        rung.add(trial)
-
-    def may_continue(self) -> set[int]:
-        """Return the trials whose models must be kept."""
-        waiting = (t.id for rung in self._rungs for t in rung.waiting(self._promoted))
-        return {*waiting, *self._in_use}
+        self._waiting.add(trial.id)
+        self._waiting -= {fallen.id for fallen in rung.add(trial)}
 
     def _promotions(self, n: int) -> list[Job]:
         jobs: list[Job] = []
         while len(jobs) < n and (found := self._promotable()):
             number, trial = found
-            self._rungs[number].n_promoted += 1
+            self._rungs[number].promote_first()
             jobs.append(self._job_at(number + 1, trial))
         return jobs
 
@@ -86,7 +82,7 @@ class AsynchronousHalving(ContinuingScheduler):
         is_final = self._n_left == 0  # whether the rung can get no more trials
         for number, rung in enumerate(self._rungs):
             is_final = is_final and rung.n_in_flight == 0
-            trial = rung.promotable(self.bracket.factor, self._promoted, is_final)
+            trial = rung.promotable(self.bracket.factor, is_final)
             if trial is not None:
                 found, is_final = (number, trial), False
         return found
@@ -111,16 +107,24 @@ class _AsynchronousRung(Rung):
         super().__init__(capacity)
         self.n_in_flight = 0
         self.n_promoted = 0
+        self._waiting: list[Any] = []  # those of the best that were not promoted yet
 
-    def promotable(self, factor: int, promoted: set[int], is_final: bool) -> Any:
+    def add(self, trial: Any) -> list[Any]:
+        """Take in a committed trial; return those that cannot be promoted any more."""
+        if trial in super().add(trial):
+            return [trial]
+        return insert(self._waiting, trial, self.capacity - self.n_promoted)
+
+    def promotable(self, factor: int, is_final: bool) -> Any:
         """The best trial to promote now, or None."""
         n = max(self.n_observed // factor, int(is_final))
         n = min(n, self.capacity)
-        if self.n_promoted >= n:
+        if self.n_promoted >= n or not self._waiting:
             return None
-        return next((t for t in self.best[:n] if t.id not in promoted), None)
+        first = self._waiting[0]
+        return first if order(first) <= order(self.best[:n][-1]) else None
 
-    def waiting(self, promoted: set[int]) -> list[Any]:
-        """The trials that can still be promoted, now or later."""
-        waiting = [t for t in self.best if t.id not in promoted]
-        return waiting[: self.capacity - self.n_promoted]
+    def promote_first(self) -> None:
+        """The first that waits is promoted."""
+        self.n_promoted += 1
+        del self._waiting[0]

@@ -18,15 +18,27 @@ class Rung:
         self.n_observed = 0  # failed ones included
         self.best: list[Any] = []  # complete trials, the best first
 
-    def add(self, trial: Any) -> None:
-        """Take in a committed trial. Ties go to the candidate that came first."""
+    def add(self, trial: Any) -> list[Any]:
+        """Take in a committed trial; return those that fell off the end.
+
+        Ties go to the candidate that came first.
+        """
         self.n_observed += 1
-        if trial.status == "complete":
-            self.best.insert(bisect(self.best, _order(trial), key=_order), trial)
-            del self.best[self.capacity :]
+        if trial.status != "complete":
+            return [trial]
+        return insert(self.best, trial, self.capacity)
 
 
-def _order(trial: Any) -> tuple[float, int]:
+def insert(best: list[Any], trial: Any, capacity: int) -> list[Any]:
+    """Put a trial at its place in a list of the best; return what is cut off."""
+    best.insert(bisect(best, order(trial), key=order), trial)
+    fallen = best[capacity:]
+    del best[capacity:]
+    return fallen
+
+
+def order(trial: Any) -> tuple[float, int]:
+    """Sorts trials, the best first."""
     return -trial.score, trial.candidate
 
 
@@ -41,6 +53,14 @@ class ContinuingScheduler:
         self.n_in_flight = 0
         self._promoted: set[int] = set()  # trials that were continued
         self._in_use: set[int] = set()  # those of them whose continuation is in flight
+        self._waiting: set[int] = set()  # trials that are continued, or may be, later
+
+    def may_continue(self) -> set[int]:
+        """Return the trials whose models must be kept.
+
+        Asked for after each commit: there is no time to look at every trial.
+        """
+        return self._waiting | self._in_use
 
     def status_of(self, trial: Any) -> str:
         """What became of a committed trial: to be read when the search is over.
@@ -67,6 +87,7 @@ class ContinuingScheduler:
 
     def _continue(self, trial: Any, resource: int, **labels: int) -> Job:
         self.n_in_flight += 1
+        self._waiting.discard(trial.id)
         self._promoted.add(trial.id)
         self._in_use.add(trial.id)
         return Job(

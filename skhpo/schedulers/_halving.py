@@ -71,13 +71,9 @@ class SuccessiveHalving(ContinuingScheduler):
         """Learn that a trial was committed; close its rung if it was the last."""
         self._landed(trial)
         run = self._runs[trial.job.labels["sweep"], trial.job.labels["bracket"]]
-        run.observe(trial)
+        self._waiting.add(trial.id)
+        self._waiting -= {fallen.id for fallen in run.observe(trial)}
         self._forget_finished()
-
-    def may_continue(self) -> set[int]:
-        """Return the trials whose models must be kept."""
-        waiting = {t.id for run in self._runs.values() for t in run.may_continue()}
-        return waiting | self._in_use
 
     def _promotions(self, n: int) -> list[Job]:
         jobs: list[Job] = []
@@ -102,7 +98,7 @@ class SuccessiveHalving(ContinuingScheduler):
     def _end_of_space(self) -> None:
         """Nothing is in flight, and yet there is no proposal: there are no more."""
         for run in self._runs.values():
-            run.start_no_more()
+            self._waiting -= {fallen.id for fallen in run.start_no_more()}
         self._forget_finished()
 
     def _forget_finished(self) -> None:
@@ -139,31 +135,37 @@ class _Run:
         self.n_places -= n
         self.n_open += n
 
-    def start_no_more(self) -> None:
-        """There are no new candidates; the first rung is what has entered it."""
-        if self.n_places:
-            self.bracket = self.bracket.resized(self._results.n_observed)
-            self.n_places = 0
-            self._close()
+    def start_no_more(self) -> list[Any]:
+        """There are no new candidates; the first rung is what has entered it.
 
-    def observe(self, trial: Any) -> None:
-        """Take in a trial of the current rung."""
-        self._results.add(trial)
+        Returns the trials that will not go on for that.
+        """
+        if self.n_places == 0:
+            return []
+        self.bracket = self.bracket.resized(self._results.n_observed)
+        self.n_places = 0
+        return self._close()
+
+    def observe(self, trial: Any) -> list[Any]:
+        """Take in a trial of the current rung; return those that will not go on now."""
+        fallen = self._results.add(trial)
         self.n_open -= 1
         if self.n_open == self.n_places == 0:
-            self._close()
+            fallen += self._close()
+        return fallen
 
-    def may_continue(self) -> list[Any]:
-        """The trials that wait for their continuation, or may be chosen for it."""
-        return [*self.promoted, *self._results.best]
+    def _close(self) -> list[Any]:
+        """Promote the best to the next rung; without any, the bracket is over.
 
-    def _close(self) -> None:
-        """Promote the best to the next rung; without any, the bracket is over."""
-        best = self._results.best[: self._capacity]
+        Returns the others.
+        """
+        n, ranked = self._capacity, self._results.best
+        best = ranked[:n]
         self.rung = self.rung + 1 if best else len(self.bracket.resources)
         self.promoted.extend(best)
         self.n_open = len(best)
         self._results = Rung(self._capacity)
+        return ranked[n:]
 
     @property
     def _capacity(self) -> int:

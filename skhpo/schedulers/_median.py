@@ -80,11 +80,8 @@ class MedianStopping(ContinuingScheduler):
         scores.append(trial.score)
         if step + 1 < len(self.resources) and not self._is_behind(trial, step):
             self._goes_on.append(trial)
+            self._waiting.add(trial.id)
         self._means[step][trial.candidate] = fmean(scores)
-
-    def may_continue(self) -> set[int]:
-        """Return the trials whose models must be kept."""
-        return {trial.id for trial in self._goes_on} | self._in_use
 
     def _is_behind(self, trial: Any, step: int) -> bool:
         others = self._means[step].values()

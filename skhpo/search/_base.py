@@ -20,7 +20,7 @@ from sklearn.utils import check_random_state, indexable
 
 from skhpo._archive import Archive, build_cv_results, report_failures
 from skhpo._callbacks import Progress
-from skhpo._errors import did_you_mean
+from skhpo._errors import did_you_mean, warn_user
 from skhpo._loop import MAX_TIME, SPACE_EXHAUSTED, SearchLoop
 from skhpo._random import Streams
 from skhpo._sklearn import (
@@ -47,6 +47,7 @@ from skhpo.evaluation import (
     make_race,
     open_dispatcher,
     open_store,
+    shared_bins,
 )
 from skhpo.model_selection import score_estimate, summary
 from skhpo.model_selection._guards import check_leaks
@@ -89,8 +90,9 @@ class _Task:
 class SequentialSearchCV(BaseSearchCV):
     """Base class of the searches: one loop, different optimizers and schedulers.
 
-    A subclass defines ``make_optimizer(space, given, streams, budget_used)`` and
-    ``make_scheduler()``, and names its own parameters in ``_parameter_constraints``.
+    A subclass defines ``make_optimizer(space, given, streams, budget)`` (``budget`` is
+    what its ``_budget`` returned) and ``make_scheduler()``, and names its own
+    parameters in ``_parameter_constraints``.
     """
 
     _parameter_constraints: dict = {
@@ -372,13 +374,11 @@ class SequentialSearchCV(BaseSearchCV):
         best = self._best_possible(scorer, space) if self.racing == "exact" else None
         race = make_race(self.racing, self.n_splits_, best)
         if race is None and self.racing is not None:
-            warnings.warn(
+            warn_user(
                 "racing='exact' needs a score that is known to be bounded above, such "
                 "as accuracy (1) or neg_mean_squared_error (0). No bound is known for "
                 f"scoring={self.scoring!r} of {type(self.estimator).__name__}: racing "
                 "is off. Possible: racing='forgiving', or a function of your own.",
-                UserWarning,
-                stacklevel=5,
             )
         return race
 
@@ -470,12 +470,16 @@ class SequentialSearchCV(BaseSearchCV):
 
     def _optimizer(self, task, archive):
         """Return what proposes settings: the subclass's own, or old ones first."""
-        limited = self.max_time is not None
-        budget = BudgetUsed(self.max_time, self.n_iter, archive) if limited else None
+        budget = self._budget(task, archive)
         own = self.make_optimizer(task.space, task.given, task.streams, budget)
         if not task.old:
             return own
         return WarmStart(task.old, then=own, space=task.space)
+
+    def _budget(self, task, archive):
+        """Return what an optimizer may want to know of the budget, or None."""
+        limited = self.max_time is not None
+        return BudgetUsed(self.max_time, self.n_iter, archive) if limited else None
 
     def _n_planned(self, task):
         """Return how many trials there will be at most; None = not known."""
@@ -510,6 +514,7 @@ class SequentialSearchCV(BaseSearchCV):
             dispatcher.close(kill)
             if store is not None:
                 store.close()
+                shared_bins.forget()
 
     def _points_in_flight(self, n_jobs):
         return _resolve_n_points(self.n_points, n_jobs, self.n_splits_)
@@ -583,7 +588,7 @@ class SequentialSearchCV(BaseSearchCV):
         self._publish(task, archive)
         self._publish_predictions(task, archive)
         if archive.incumbent is None:  # every fit went well, no score is a number
-            warnings.warn(_no_score_message(archive), UserWarning, stacklevel=3)
+            warn_user(_no_score_message(archive))
         if is_multimetric_scorer(task.scorer):
             self.scorer_ = scorer_dict(task.scorer)
         else:
@@ -645,6 +650,7 @@ class SequentialSearchCV(BaseSearchCV):
             model = task.training.final_model(
                 estimator, task.X, task.y, best, self.n_splits_, task.fit_params
             )
+            shared_bins.forget()
             return model.estimator
         args = (task.X,) if task.y is None else (task.X, task.y)
         estimator.fit(*args, **task.fit_params)

@@ -1,10 +1,10 @@
 """BayesSearchCV: Bayesian optimisation behind scikit-learn's door."""
 
-import warnings
 from numbers import Integral
 
 import numpy as np
 
+from skhpo._errors import warn_user
 from skhpo._sklearn import Interval, StrOptions
 from skhpo.optimizers import (
     ForestOptimizer,
@@ -416,9 +416,7 @@ def _warn_if_ignored(optimizer, acquisition):
     is_own = not isinstance(optimizer, str)
     if is_own or optimizer in _WITHOUT_ACQUISITION:
         what = "an optimizer of your own" if is_own else f"optimizer={optimizer!r}"
-        warnings.warn(
+        warn_user(
             f"acquisition={acquisition!r} is ignored: {what} has none. It matters for "
             "optimizer='gp' and optimizer='forest'.",
-            UserWarning,
-            stacklevel=6,  # whoever called fit
         )

@@ -1,12 +1,12 @@
 """HyperbandSearchCV: many candidates a little, the best of them in full."""
 
-import warnings
 from numbers import Integral
 
 import numpy as np
 from sklearn.base import clone, is_classifier
 
 from skhpo._archive import build_cv_results
+from skhpo._errors import warn_user
 from skhpo._loop import SPACE_EXHAUSTED
 from skhpo._sklearn import Interval, StrOptions
 from skhpo.evaluation import (
@@ -98,8 +98,10 @@ class HyperbandSearchCV(SequentialSearchCV):
         ``"hyperband"`` hedges with several brackets, from many short trainings to a few
         full ones. ``"sha"`` is successive halving: the first, most exploring of them
         only. ``"asha"`` promotes without waiting for a full rung, for many workers and
-        uneven fits. ``"median"`` trains in ten small steps and ends what falls below
-        the median of the others: gentler and dearer, for candidates that show late.
+        uneven fits; unlike in the paper, never more than one in ``factor`` of a rung,
+        so that the plan is not exceeded. ``"median"`` trains in ten small steps and
+        ends what falls below the median of the others: gentler and dearer, for
+        candidates that show late.
 
     optimizer : str, class, callable or object, default="random"
         What proposes the candidates: ``"random"`` the space's own distribution;
@@ -293,8 +295,11 @@ class HyperbandSearchCV(SequentialSearchCV):
 
     Continuing saves less than one might think: a sixth of the units at ``factor=3``,
     against training each rung from the start. What saves most is that few candidates
-    are trained in full. Where one unit takes a millisecond or less, ``partial_fit``
-    and passing models on may cost more than they save.
+    are trained in full. Each call has a price of its own, which low rungs feel most.
+    ``partial_fit`` takes one to three times as long as an epoch inside of ``fit`` where
+    epochs take milliseconds: on small data ``resource="max_iter"`` (in a pipeline with
+    its prefix), which trains linear models and networks by ``fit`` at each rung, may be
+    faster. HistGradientBoosting finds its bins once per fold.
 
     References
     ----------
@@ -529,18 +534,18 @@ class HyperbandSearchCV(SequentialSearchCV):
             return MedianStopping(brackets[0])
         return SuccessiveHalving(brackets, task.plan.n_sweeps)
 
-    def _optimizer(self, task, archive):
-        return self.make_optimizer(task.space, task.given, task.streams, task.plan)
+    def _budget(self, task, archive):
+        return task.plan
 
-    def make_optimizer(self, space, given, streams, plan):
-        """Return what proposes settings."""
+    def make_optimizer(self, space, given, streams, budget):
+        """Return what proposes settings; ``budget`` is the plan."""
         rng = streams.generator("optimizer")
         chain = make_chain(
             self.optimizer,
             space,
             given,
             estimator=self.estimator,
-            make_model=lambda: self._model_optimizer(space, plan, rng),
+            make_model=lambda: self._model_optimizer(space, budget, rng),
             rng=rng,
         )
         is_named = isinstance(self.optimizer, str)
@@ -608,8 +613,7 @@ class HyperbandSearchCV(SequentialSearchCV):
 
     def _finish(self, task, archive):
         super()._finish(task, archive)
-        # stacklevel: whoever called fit
-        warn_of_misleading_rungs(self.rank_correlation_, stacklevel=5)
+        warn_of_misleading_rungs(self.rank_correlation_)
 
 
 # ---- helpers
@@ -618,10 +622,8 @@ class HyperbandSearchCV(SequentialSearchCV):
 def _warn_if_one_rung(least, most, factor):
     """Warn of bounds between which no rung fits."""
     if least < most < least * factor:
-        warnings.warn(
+        warn_user(
             f"Between min_resource={least} and max_resource={most} there is room for "
             f"one rung only with factor={factor}: every candidate is trained in full, "
             f"and none is stopped. Use min_resource={most // factor} or less.",
-            UserWarning,
-            stacklevel=6,  # whoever called fit
         )

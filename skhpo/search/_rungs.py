@@ -4,7 +4,6 @@ One row of ``cv_results_`` is one candidate at one rung. The frames made from it
 reading and plotting; nothing in the search depends on them.
 """
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau
 
+from skhpo._errors import warn_user
 from skhpo.schedulers import Bracket, plan
 
 #: Columns of ``cv_results_`` that tell where a row belongs; -1 = no parent.
@@ -161,7 +161,7 @@ def _agreement(low, high, below, above):
     return low, high, len(both), tau
 
 
-def warn_of_misleading_rungs(table: pd.DataFrame, stacklevel: int) -> None:
+def warn_of_misleading_rungs(table: pd.DataFrame) -> None:
     """Warn where the order at rungs said nothing about the order at the next ones.
 
     Judged by all neighbouring rungs together: one alone has few promoted candidates,
@@ -176,11 +176,9 @@ def warn_of_misleading_rungs(table: pd.DataFrame, stacklevel: int) -> None:
     tau = np.average(neighbours["kendall_tau"], weights=n_pairs)
     if tau > 0:
         return
-    warnings.warn(
+    warn_user(
         "The order of the candidates at a rung did not predict their order at the next "
         f"(Kendall's tau {tau:.2f} over {n.sum()} promotions), so that rungs may have "
         "dropped good ones. Raise min_resource, or use strategy='median'; "
         "rank_correlation_ has the figures by rung.",
-        UserWarning,
-        stacklevel=stacklevel,
     )

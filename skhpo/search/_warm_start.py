@@ -7,7 +7,6 @@ objects, and empty cells of None: they are read back as far as the search space 
 the value that was meant.
 """
 
-import warnings
 from ast import literal_eval
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from skhpo._errors import did_you_mean
+from skhpo._errors import did_you_mean, warn_user
 from skhpo.optimizers import OldStudy
 from skhpo.space import Space
 
@@ -297,11 +296,9 @@ class _Rows:
 
 
 def _note_dropped(rows: _Rows, n: int, name: str) -> None:
-    warnings.warn(
+    warn_user(
         f"{name}: {len(rows.reasons)} of its {n} rows do not fit the search space and "
         f"are left out. The first: {rows.reasons[0]}",
-        UserWarning,
-        stacklevel=7,
     )
 
 

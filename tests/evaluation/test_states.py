@@ -74,14 +74,16 @@ def test_a_new_state_takes_the_place_of_the_old_one(tmp_path):
     assert files_below(tmp_path) == []
 
 
-def test_only_what_may_go_on_is_kept(tmp_path):
+def test_what_is_dropped_leaves_memory_and_disk(tmp_path):
     store = StateStore(limit=2, directory=tmp_path)
     for key in "abc":
         store.put(key, b"11")
-    store.keep_only({"b", "z"})
+    for key in "acz":
+        store.drop(key)
     assert store.get_bytes("b") == b"11"
     assert len(store) == 1
     assert store.n_bytes == 0
+    assert len(files_below(tmp_path)) == 1
 
 
 def test_a_forgotten_store_leaves_no_files(tmp_path):

@@ -115,7 +115,7 @@ class Curves:
         missing = np.log(R / resource) / np.log(27)
         noise = self.rng.normal(0.0, 0.02)
         if self.kind == "agree":
-            bias = float((point - 0.5) @ self.slope)
+            bias = float(np.nan_to_num(point - 0.5) @ self.slope)  # nan = inactive
             return final - missing * (1.0 - bias) + noise
         return final * (1.0 - 1.6 * missing) - missing + noise
 

@@ -2,6 +2,8 @@
 
 from math import nan
 
+import pytest
+
 from skhpo.schedulers import (
     AsynchronousHalving,
     halving_bracket,
@@ -135,3 +137,24 @@ def test_no_worker_waits_as_long_as_there_are_new_candidates():
             break
         assert len(search.running) == 8
     assert len(search.trials) > 81 + 15  # many of them promotions
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_account_of_models_is_what_a_look_at_all_trials_finds(seed):
+    scheduler = AsynchronousHalving(halving_bracket(1, 81, 3))
+    search = SimulatedSearch(scheduler, n_points=4, fails=0.2, spread=1.0, seed=seed)
+    looked = []
+    observe = scheduler.observe
+
+    def observe_and_look(trial):
+        observe(trial)
+        waiting = set()
+        for rung in scheduler._rungs:
+            left = [t.id for t in rung.best if t.id not in scheduler._promoted]
+            waiting.update(left[: rung.capacity - rung.n_promoted])
+        looked.append(waiting | scheduler._in_use)
+
+    scheduler.observe = observe_and_look
+    search.run()
+    assert search.kept == looked
+    assert scheduler.may_continue() == set()

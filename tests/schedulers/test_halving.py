@@ -244,3 +244,30 @@ def idle_share(groups, n_workers, seed):
         search.run()
         busy, total = busy + search.busy, total + search.clock.now
     return 1.0 - busy / (n_workers * total)
+
+
+def in_runs(scheduler):
+    """Return the trials that the brackets still have in their lists."""
+    runs = scheduler._runs.values()
+    return {t.id for run in runs for t in [*run.promoted, *run._results.best]}
+
+
+@pytest.mark.parametrize("size", [None, 13])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_account_of_models_is_what_a_look_at_all_trials_finds(seed, size):
+    scheduler = SuccessiveHalving(hyperband_brackets(1, 27, 3), n_iterations=2)
+    search = SimulatedSearch(
+        scheduler, n_points=4, size=size, fails=0.2, spread=1.0, seed=seed
+    )
+    looked = []
+    observe = scheduler.observe
+
+    def observe_and_look(trial):
+        observe(trial)
+        looked.append(in_runs(scheduler) | scheduler._in_use)
+
+    scheduler.observe = observe_and_look
+    search.run()
+    assert len(looked) > 13
+    assert search.kept == looked
+    assert scheduler.may_continue() == set()

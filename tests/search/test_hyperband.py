@@ -208,8 +208,9 @@ def test_rungs_that_say_nothing_are_warned_of():
         def score(self, X, y=None):
             return self.a * (-1) ** round(np.log(self.units_) / np.log(3))
 
-    with pytest.warns(UserWarning, match=r"min_resource.*rank_correlation_"):
+    with pytest.warns(UserWarning, match=r"min_resource.*rank_correlation_") as said:
         hyperband(Turning(), max_resource=27).fit(X, y)
+    assert said[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         hyperband(max_resource=27).fit(X, y)
@@ -831,8 +832,10 @@ class MLPWithout(MLPClassifier):
 
 def test_bounds_that_leave_one_rung_are_warned_of():
     search = hyperband(min_resource=5, max_resource=9, refit=False)
-    with pytest.warns(UserWarning, match=r"one rung only.*min_resource=3 or less"):
+    words = r"one rung only.*min_resource=3 or less"
+    with pytest.warns(UserWarning, match=words) as said:
         search.fit(X, y)
+    assert said[0].filename == __file__
     assert set(table(search)["n_resources"]) == {9}
     assert len(table(search)) == 10  # one would fill the bracket
 
@@ -843,16 +846,18 @@ def test_early_stopping_of_the_estimators_own_is_a_warning_and_refits():
         {"max_leaf_nodes": (2, 9)},
         cv=2, max_resource=9, n_candidates=3, strategy="sha",
     )  # fmt: skip
-    with pytest.warns(UserWarning, match="early_stopping"):
+    with pytest.warns(UserWarning, match="early_stopping") as said:
         search.fit(REAL, Y)
+    assert said[0].filename == __file__
     assert search.resource_info_["mode"] == "refitted"
 
 
 def test_few_rows_are_warned_of():
     iris = load_iris(return_X_y=True)
     search = HyperbandSearchCV(SVC(), {"C": (0.1, 9.0)})
-    with pytest.warns(UserWarning, match="too few to be cut"):
+    with pytest.warns(UserWarning, match="too few to be cut") as said:
         search.fit(*iris)
+    assert said[0].filename == __file__
     assert len(table(search)) == 10
 
 
@@ -866,3 +871,22 @@ def test_verbose_announces_the_plan(capsys):
     first = capsys.readouterr().out.splitlines()[0]
     assert "22 evaluations of 17 candidates" in first
     assert "1 to 9 epochs" in first
+
+
+@pytest.mark.parametrize("verbose", [2, 3])
+def test_verbose_says_how_far_each_model_is_trained(verbose, capsys):
+    hyperband(verbose=verbose, strategy="sha", n_candidates=3, cv=2).fit(X, y)
+    ends = [line for line in capsys.readouterr().out.splitlines() if " END " in line]
+    units = [line.partition("epochs=")[2].partition(";")[0] for line in ends]
+    assert units == ["1"] * 6 + ["9"] * 2
+
+
+def test_verbose_names_a_parameter_that_counts_once(capsys):
+    search = hyperband(
+        RandomForestClassifier(), {"max_depth": (1, 5)},
+        verbose=2, strategy="sha", n_candidates=3,
+    )  # fmt: skip
+    search.fit(X, y)
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.count("n_estimators=9") == 1
+    assert "trees" not in line

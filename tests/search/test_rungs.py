@@ -106,7 +106,7 @@ def test_rungs_are_called_misleading_only_on_evidence(n, turned, warns):
     table = rank_correlation(curves_of(scores, -scores if turned else scores))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        warn_of_misleading_rungs(table, stacklevel=1)
+        warn_of_misleading_rungs(table)
     assert bool(caught) == warns
 
 
@@ -115,4 +115,4 @@ def test_constant_scores_are_no_evidence():
     assert pd.isna(table["kendall_tau"][0])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warn_of_misleading_rungs(table, stacklevel=1)
+        warn_of_misleading_rungs(table)
