@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 FOLDER = Path(__file__).parents[1] / "examples" / "benchmarks"
 
@@ -459,6 +460,35 @@ def test_a_method_finds_a_full_model_in_its_time(bench, method):
     assert record["history"][-1][0] <= record["seconds"]
     if method == "hyperband":
         assert record["by_sweep"] == [[record["cv"], record["test"]]]
+
+
+def test_known_settings_are_judged_anew(bench, tmp_path):
+    bench_hyperband, _rungs = bench("bench_hyperband"), bench("_rungs")
+    task = next(task for task in _rungs.TASKS if task.name == "mlp")
+    found = {
+        "mlpclassifier__learning_rate_init": 0.01,
+        "mlpclassifier__alpha": 1e-4,
+        "mlpclassifier__batch_size": 64,
+        "mlpclassifier__max_iter": 2,
+    }
+    texts = {name: str(value) for name, value in found.items()}
+    known = hyperband_record("random", 0.0, task="mlp", params=texts, cv=0.7)
+    known = {**known, "units": 2, "by_sweep": []}
+    runs = {bench_hyperband.key_of(known): known}
+    args = arguments(cache=tmp_path / "runs.jsonl", methods=["random"], units=2)
+    args.tasks, args.seeds = ["mlp"], range(1)
+    bench_hyperband.judge_again(runs, args)
+    (record,) = bench_hyperband.read(args.cache).values()
+    assert _rungs.read_params(texts) == found
+    scores = []
+    (X, y), held_out = task.halves(0, 500)
+    for seed in range(_rungs.N_JUDGED):
+        found["mlpclassifier__random_state"] = seed
+        scores.append(
+            clone(task.estimator).set_params(**found).fit(X, y).score(*held_out)
+        )
+    assert record["test"] == pytest.approx(np.mean(scores))
+    assert record["by_sweep"] == []
 
 
 def test_ways_to_cut_rows_keep_what_they_promise(bench):

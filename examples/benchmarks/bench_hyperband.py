@@ -48,8 +48,10 @@ SIZE = ("rows", "units", "sweeps")  # what makes runs comparable
 def main():
     args = parse_arguments()
     runs = read(args.cache)
-    if not args.only_known:
-        warnings.simplefilter("ignore")
+    warnings.simplefilter("ignore")
+    if args.judge_again:
+        judge_again(runs, args)
+    elif not args.only_known:
         complete(runs, args)
     print(__doc__.split("\n\n")[0])
     _common.print_machine((*_common.PACKAGES, "dask-ml", "distributed"))
@@ -72,6 +74,7 @@ def parse_arguments():
     add("--methods", nargs="+", default=_rungs.BY_DEFAULT, choices=_rungs.METHODS)
     add("--cache", type=Path, default=CACHE, help=f"JSON lines, default {CACHE}")
     add("--only-known", action="store_true", help="report what is known, run nothing")
+    add("--judge-again", action="store_true", help="test scores of known runs anew")
     args = parser.parse_args()
     args.rows = args.rows or (1000 if args.quick else 20_000)
     args.units = args.units or (9 if args.quick else 81)
@@ -118,6 +121,19 @@ def complete(runs, args):
         _common.progress(f"{name} is skipped: {reason}" if reason else name)
         if reason is None:
             record = {**run, **measure(runs, run)}
+            _runs.append(args.cache, record)
+            runs[key_of(run)] = record
+
+
+def judge_again(runs, args):
+    """Judge anew what known runs found; of earlier sweeps nothing else is kept."""
+    for run in wanted(args):
+        record = runs.get(key_of(run))
+        if record is not None:
+            record = {**record, "test": _rungs.judge_again(record)}
+            if record["by_sweep"]:
+                last = [record["cv"], record["test"]]
+                record["by_sweep"] = [*record["by_sweep"][:-1], last]
             _runs.append(args.cache, record)
             runs[key_of(run)] = record
 

@@ -7,13 +7,11 @@ distinct, of equal quality. The distance in the space says whether they are neig
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from skhpo.optimizers import mean_distance
-from skhpo.space import Space
+from skhpo.space import Space, mean_pairwise_distance
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def stability_of(winners: Sequence[Mapping[str, Any]], space, points) -> Stabili
         name: ParameterStability(*_mode(name, winners), _iqr(name, space, U))
         for name in names
     }
-    return Stability(parameters, _mean_pairwise_distance(space, U))
+    return Stability(parameters, _distance(space, U))
 
 
 def _mode(name, winners):
@@ -124,11 +122,6 @@ def _iqr(name, space, U):
     return float(high - low)
 
 
-def _mean_pairwise_distance(space, U):
-    if U is None or len(U) < 2:
-        return None
-    pairs = [
-        mean_distance(U[i], U[j : j + 1], space.categorical)[0]
-        for i, j in combinations(range(len(U)), 2)
-    ]
-    return float(np.mean(pairs))
+def _distance(space, U):
+    """Return the mean distance of two winners; None where it is not known."""
+    return None if U is None or len(U) < 2 else mean_pairwise_distance(space, U)

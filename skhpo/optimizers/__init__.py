@@ -35,7 +35,7 @@ from skhpo.optimizers._own import (
 from skhpo.optimizers._pb2 import PB2
 from skhpo.optimizers._regularized import RegularizedEvolution
 from skhpo.optimizers._tpe import TPEOptimizer
-from skhpo.optimizers._warm_start import OldStudy, WarmStart, mean_distance
+from skhpo.optimizers._warm_start import OldStudy, WarmStart
 
 __all__ = [
     "PB2",
@@ -70,5 +70,4 @@ __all__ = [
     "initial_design_size",
     "make_own_optimizer",
     "require_cmaes",
-    "mean_distance",
 ]

@@ -29,7 +29,7 @@ from skhpo._types import Proposal, Result
 from skhpo.optimizers._base import BaseOptimizer, Points, Unseen
 from skhpo.optimizers._design import LatinDesign
 from skhpo.optimizers._screen import Screen
-from skhpo.space import Space
+from skhpo.space import Space, mean_pairwise_distance
 
 _MIN_PARENTS = 4  # fewer members have no children: a target and three others
 _N_CHILDREN = 4  # to have another one where the first was seen
@@ -276,7 +276,7 @@ class EvolutionaryOptimizer(BaseOptimizer):
     def diversity(self) -> float:
         """Mean distance between two members, averaged over the columns."""
         points = np.array([member.point for member in self.members])
-        return mean_distance(self.space, points.reshape(-1, self.space.n_dims))
+        return mean_pairwise_distance(self.space, points.reshape(-1, self.space.n_dims))
 
     def _needs_restart(self) -> bool:
         if len(self.members) < _MIN_PARENTS or self._n_told <= self.population_size:
@@ -292,23 +292,6 @@ class EvolutionaryOptimizer(BaseOptimizer):
         self._n_newcomers = max(len(self.members) - _N_KEPT, _MIN_PARENTS)
         self.members = self.best_first()[:_N_KEPT]
         self._n_idle = 0
-
-
-def mean_distance(space: Space, points: Points) -> float:
-    """Mean over pairs of points and columns; categories are equal (0) or not (1).
-
-    1 for a column that is active in only one of two points, and for fewer than two
-    points: they are not uniform.
-    """
-    n = len(points)
-    if n < 2:
-        return 1.0
-    gaps = np.abs(points[:, None] - points)
-    gaps = np.where(space.categorical, gaps > 0, gaps)
-    inactive = np.isnan(points)
-    gaps[inactive[:, None] & inactive] = 0.0
-    gaps[inactive[:, None] ^ inactive] = 1.0
-    return float(gaps.mean(axis=2).sum() / (n * (n - 1)))
 
 
 def filled(points: Points, others: Points, rng: np.random.Generator) -> Points:

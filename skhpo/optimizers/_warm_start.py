@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from skhpo._types import Optimizer, Proposal, Result
 from skhpo.optimizers._base import Points, Unseen
-from skhpo.space import Space
+from skhpo.space import Space, mean_distances
 
 _SAME = 1e-9  # relative difference up to which two scores are one
 _CLEARLY = 0.1  # of (best - median): the second check's distance below the best
@@ -230,7 +230,7 @@ def initial_rows(
     better_half = order[: (len(order) + 1) // 2]
 
     def is_apart(row: int) -> bool:
-        near = mean_distance(study.points[row], study.points[rows], is_categorical)
+        near = mean_distances(study.points[row], study.points[rows], is_categorical)
         return bool(near.min() >= _APART)
 
     while len(rows) < _N_INITIAL and others:
@@ -238,17 +238,6 @@ def initial_rows(
         rows.append(next(spread, others[0]))
         others.remove(rows[-1])
     return rows
-
-
-def mean_distance(
-    point: Points, others: Points, is_categorical: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """(n,) distances averaged over the columns, each in [0, 1]."""
-    gap = np.abs(others - point)
-    gap = np.where(is_categorical, gap > 0, gap)
-    one_is_inactive = np.isnan(others) != np.isnan(point)
-    gap = np.where(one_is_inactive, 1.0, np.where(np.isnan(others), 0.0, gap))
-    return gap.mean(axis=1)
 
 
 def _plural(n: int, noun: str) -> str:

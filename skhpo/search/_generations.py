@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skhpo.space import Space
+from skhpo.space import Space, mean_pairwise_distance
 
 #: Columns of ``cv_results_`` that tell where a candidate came from.
 COLUMNS = ("generation", "parents", "operator", "origin")
@@ -62,7 +62,7 @@ def history(trials: Sequence[Any], space: Space) -> pd.DataFrame:
                 "n_candidates": len(members),
                 "best": best,
                 "mean": estimates.mean() if len(estimates) else np.nan,
-                "diversity": diversity(space, points),
+                "diversity": mean_pairwise_distance(space, points),
             }
         )
     names = ["generation", "n_candidates", "best", "mean", "diversity"]
@@ -72,32 +72,3 @@ def history(trials: Sequence[Any], space: Space) -> pd.DataFrame:
 def _max(scores: Sequence[float]) -> float:
     finite = [score for score in scores if np.isfinite(score)]
     return max(finite, default=np.nan)
-
-
-def diversity(space: Space, points: NDArray[np.float64]) -> float:
-    """Mean distance of two points, averaged over the columns of the unit cube.
-
-    Categories are equal (0) or not (1); a column that is active in one of two points
-    only makes 1. Column by column, so that thousands of points need no n x n matrix.
-    """
-    n = len(points)
-    if n < 2 or not space.n_dims:
-        return np.nan
-    total = 0.0
-    for j in range(space.n_dims):
-        active = points[~np.isnan(points[:, j]), j]
-        gaps = _differing if space.categorical[j] else _sum_of_gaps
-        total += gaps(active) + len(active) * (n - len(active))
-    return total / (space.n_dims * n * (n - 1) / 2)
-
-
-def _differing(values: NDArray[np.float64]) -> float:
-    """Pairs of values that are not equal."""
-    _, counts = np.unique(values, return_counts=True)
-    return (len(values) ** 2 - np.sum(counts.astype(float) ** 2)) / 2
-
-
-def _sum_of_gaps(values: NDArray[np.float64]) -> float:
-    """Sum of |u - v| over pairs: in order, value k is above k and below n - 1 - k."""
-    n = len(values)
-    return float(np.sum((2 * np.arange(n) - n + 1) * np.sort(values)))

@@ -2,6 +2,7 @@
 
 from skhpo.space._defaults import default_params
 from skhpo.space._dimensions import Categorical, Integer, Ordinal, Real
+from skhpo.space._distance import mean_distances, mean_pairwise_distance
 from skhpo.space._names import check_names
 from skhpo.space._space import Space
 
@@ -13,4 +14,6 @@ __all__ = [
     "Space",
     "check_names",
     "default_params",
+    "mean_distances",
+    "mean_pairwise_distance",
 ]

@@ -293,6 +293,9 @@ class Space:
     def to_point(self, params: Mapping[str, Any]) -> Array:
         """The point of a setting, in the first alternative that it fits.
 
+        One that has the values in the same types goes before one that does not: 2.0
+        lies in a range of integers, too, but an estimator may read it as a share.
+
         Raises
         ------
         ValueError
@@ -304,12 +307,15 @@ class Space:
                     f"{name!r} is not a parameter of the search space."
                     f"{did_you_mean(name, self.names)} Possible: {list(self.names)}."
                 )
-        reasons = []
+        points, reasons = [], []
         for branch in range(self.n_branches):
             try:
-                return self.point_in(branch, params)
+                points.append(self.point_in(branch, params))
             except ValueError as error:
                 reasons.append(str(error))
+        if points:
+            same = (point for point in points if self._has_types_of(point, params))
+            return next(same, points[0])
         if self.n_branches == 1:
             raise ValueError(f"{reasons[0]} (in the setting {dict(params)!r}).")
         listed = "; ".join(f"{i}: {reason}" for i, reason in enumerate(reasons))
@@ -317,6 +323,10 @@ class Space:
             f"The setting {dict(params)!r} fits none of the {self.n_branches} "
             f"alternatives of the search space. {listed}."
         )
+
+    def _has_types_of(self, point: Array, params: Mapping[str, Any]) -> bool:
+        values = self.to_params(point)
+        return all(type(value) is type(params[name]) for name, value in values.items())
 
     def point_in(self, branch: int, params: Mapping[str, Any]) -> Array:
         """The point of a setting in one alternative; ValueError where it is none."""

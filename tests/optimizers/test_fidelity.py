@@ -79,7 +79,7 @@ class GuidedSearch(SimulatedSearch):
             calls.append(n)
             pending = [trial.job.proposal for trial in self.running.values()]
             proposals = self.optimizer.ask(n, pending=pending, **context)
-            self.n_candidates += len(proposals)
+            self.n_proposed += len(proposals)
             return proposals
 
         return propose

@@ -12,9 +12,9 @@ from skhpo.optimizers import (
     GeneticAlgorithm,
     RegularizedEvolution,
 )
-from skhpo.optimizers._population import Child, cell_widths, filled, mean_distance
+from skhpo.optimizers._population import Child, cell_widths, filled
 from skhpo.schedulers import Fifo
-from skhpo.space import Integer, Space
+from skhpo.space import Space
 from skhpo.testing import SimulatedSearch
 from tests.optimizers.asking import UNIT, peak, results
 
@@ -198,21 +198,6 @@ def test_while_nothing_improves_the_unknown_is_worth_more(algorithm, monkeypatch
     np.testing.assert_allclose(given[1:], [0.5, 0.6, 0.7, 0.8, 0.5])
 
 
-def test_distances_count_categories_numbers_and_activity():
-    space = Space(
-        {"kind": ["a", "b"], "n": Integer(0, 3, when={"kind": "b"}), "x": (0.0, 1.0)}
-    )
-    a = space.to_point({"kind": "a", "x": 0.2})
-    b = space.to_point({"kind": "b", "n": 1, "x": 0.6})
-    c = space.to_point({"kind": "b", "n": 3, "x": 0.6})
-    assert mean_distance(space, np.array([a, b])) == pytest.approx((1 + 1 + 0.4) / 3)
-    assert mean_distance(space, np.array([b, c])) == pytest.approx(0.5 / 3)
-    assert mean_distance(space, np.array([a, a])) == 0.0
-    three = mean_distance(space, np.array([a, b, c]))
-    assert three == pytest.approx((2 * 2.4 / 3 + 0.5 / 3) / 3)
-    assert mean_distance(space, np.array([a])) == 1.0
-
-
 def test_what_is_inactive_is_filled_from_others_or_by_chance():
     points = np.array([[0.1, np.nan, np.nan]])
     others = np.array([[0.9, 0.8, np.nan]])
@@ -240,7 +225,7 @@ class EvolutionOnSimulatedWorkers(SimulatedSearch):
             calls.append(n)
             pending = [trial.job.proposal for trial in self.running.values()]
             proposals = self.optimizer.ask(n, pending=pending)
-            self.n_candidates += len(proposals)
+            self.n_proposed += len(proposals)
             return proposals
 
         return propose

@@ -23,9 +23,8 @@ from skhpo.optimizers._warm_start import (
     checks,
     initial_rows,
     is_same_score,
-    mean_distance,
 )
-from skhpo.space import Integer, Space
+from skhpo.space import Integer, Space, mean_distances
 from skhpo.surrogates import LogEI, Thompson, log_expected_improvement
 from skhpo.testing import OptimizerContract
 
@@ -209,7 +208,7 @@ def test_other_data_give_three_initial_points_of_which_the_third_lies_apart():
     asked = run(warm([old], RandomDesign(UNIT, rng=rng())), shifted, n=5)
     known = {UNIT.key(point) for point in old.points}
     assert [UNIT.key(point) in known for point in asked] == [True] * 3 + [False] * 2
-    assert mean_distance(asked[2], asked[:2], UNIT.categorical).min() >= 0.1
+    assert mean_distances(asked[2], asked[:2], UNIT.categorical).min() >= 0.1
     median = np.median(old.scores)
     assert all(peak(point) >= median for point in asked[:3])
 
@@ -308,14 +307,6 @@ def test_equal_means_to_nine_digits():
     assert not is_same_score(0.3, 0.3 + 1e-8)
     assert not is_same_score(np.nan, np.nan)
     assert is_same_score(-1e300, -1e300)
-
-
-def test_distances_count_categories_and_inactive_columns():
-    is_categorical = np.array([False, True, False])
-    point, others = np.array([0.2, 0.5, np.nan]), np.array([[0.6, 0.1, np.nan]])
-    assert mean_distance(point, others, is_categorical) == pytest.approx(1.4 / 3)
-    others = np.array([[0.2, 0.5, 0.9]])
-    assert mean_distance(point, others, is_categorical) == pytest.approx(1 / 3)
 
 
 def test_a_crowded_study_gives_three_initial_points_all_the_same():

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from joblib import parallel_config
-from scipy.spatial.distance import pdist
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Ridge
@@ -23,7 +22,6 @@ from sklearn.model_selection import cross_val_score
 from sklearn.tree import DecisionTreeClassifier
 
 from skhpo import EvolutionarySearchCV, Integer, NoImprovement, Real, TargetReached
-from skhpo.search._generations import diversity
 from skhpo.space import Space
 
 from .doors import SPACE, X, n_rows, y
@@ -289,25 +287,6 @@ def test_history_is_what_the_table_says(algorithm):
     np.testing.assert_allclose(told["mean"], means)
     assert told["diversity"].dropna().between(0, 1).all()
     assert told["best"].iloc[-1] == fitted.best_score_
-
-
-def test_diversity_is_the_mean_distance_of_pairs():
-    """The oracle: scipy, column by column."""
-    space = Space({"a": (0.0, 1.0), "b": (1, 9), "kind": ["x", "y", "z"]})
-    points = space.sample(40, np.random.default_rng(0))
-    numbers = [pdist(points[:, [j]], "cityblock").mean() for j in (0, 1)]
-    category = pdist(points[:, [2]], "hamming").mean()
-    expected = np.mean([*numbers, category])
-    assert diversity(space, points) == pytest.approx(expected)
-    assert diversity(space, points[[0, 0, 0]]) == 0
-    assert np.isnan(diversity(space, points[:1]))
-
-
-def test_a_parameter_that_only_one_of_two_has_makes_them_differ():
-    space = Space({"kind": ["x", "y"], "a": Real(0, 1, when={"kind": ["x"]})})
-    points = space.snap([[0.1, 0.2], [0.9, 0.2], [0.9, 0.7]])
-    pairs = [(1 + 1) / 2, (1 + 1) / 2, 0]
-    assert diversity(space, points) == pytest.approx(np.mean(pairs))
 
 
 def test_old_studies_and_given_settings_are_marked_as_such():

@@ -66,6 +66,14 @@ def test_snap_is_idempotent(space, data):
     assert np.array_equal(space.snap(points), points, equal_nan=True)
 
 
+def test_a_whole_number_written_as_a_float_stays_one():
+    space = Space([{"a": Integer(1, 3)}, {"a": (1.0, 3.0)}])
+    assert type(space.to_params(space.to_point({"a": 2.0}))["a"]) is float
+    assert type(space.to_params(space.to_point({"a": 2}))["a"]) is int
+    alone = Space({"a": Integer(1, 3)})  # as it comes out of a CSV file
+    assert alone.to_params(alone.to_point({"a": 2.0})) == {"a": 2}
+
+
 @every
 @given(data=st.data())
 @settings(deadline=None, derandomize=True, max_examples=30)
