@@ -72,6 +72,15 @@ def read(paths, rerun=()):
     return Runs(r for r in records(paths) if r["method"] not in rerun)
 
 
+def by_task(records):
+    """{task: {seed: {method: record}}}"""
+    results = {}
+    for record in records:
+        of_task = results.setdefault(record["task"], {})
+        of_task.setdefault(record["seed"], {})[record["method"]] = record
+    return results
+
+
 def complete(runs, wanted, path, n_jobs, do=None):
     """Do the runs that are missing; each is appended to the file when it is done.
 

@@ -121,12 +121,7 @@ def complete(runs, args):
 
 def results_of(runs, args):
     """{task: {seed: {method: record}}} of what is known of what was asked for."""
-    results = {}
-    for run in wanted(args):
-        if key_of(run) in runs:
-            of_seed = results.setdefault(run["task"], {}).setdefault(run["seed"], {})
-            of_seed[run["method"]] = runs[key_of(run)]
-    return results
+    return _runs.by_task(runs[key_of(r)] for r in wanted(args) if key_of(r) in runs)
 
 
 # ---------------------------------------------------------------------------- reports

@@ -26,6 +26,7 @@ from sklearn.tree import DecisionTreeClassifier
 from skhpo import HyperbandSearchCV, NoImprovement, TargetReached
 
 from ..evaluation.growers import CountingScaler, Sweeps
+from .tables import assert_equal_tables, table
 
 # ---- estimators that watch
 
@@ -99,16 +100,6 @@ def hyperband(estimator=None, space=None, **parameters):
     return HyperbandSearchCV(
         estimator, SPACE if space is None else space, **{**defaults, **parameters}
     )
-
-
-def table(search, times=False):
-    """Return ``cv_results_`` as a frame, without what takes time."""
-    frame = pd.DataFrame(search.cv_results_)
-    return frame[[c for c in frame if times or not c.endswith("_time")]]
-
-
-def assert_equal_tables(one, other):
-    pd.testing.assert_frame_equal(table(one), table(other), check_exact=True)
 
 
 @pytest.fixture

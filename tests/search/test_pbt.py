@@ -30,6 +30,7 @@ from skhpo import PBTSearchCV, Real, TargetReached, replay
 from skhpo.space import Space
 
 from ..evaluation.growers import CountingScaler
+from .tables import assert_equal_tables, table
 
 # ---- an estimator that watches
 
@@ -115,16 +116,6 @@ def pbt(estimator=None, space=None, **parameters):
     return PBTSearchCV(
         estimator, SPACE if space is None else space, **{**defaults, **parameters}
     )
-
-
-def table(search, times=False):
-    """Return ``cv_results_`` as a frame, without what takes time."""
-    frame = pd.DataFrame(search.cv_results_)
-    return frame[[c for c in frame if times or not c.endswith("_time")]]
-
-
-def assert_equal_tables(one, other):
-    pd.testing.assert_frame_equal(table(one), table(other), check_exact=True)
 
 
 def line(rows, row):
