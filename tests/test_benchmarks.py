@@ -383,7 +383,7 @@ def arguments(**more):
     return SimpleNamespace(**{**size, **chosen, **more})
 
 
-def test_what_is_known_is_not_run_again_and_hyperband_sets_the_clock(
+def test_what_is_known_is_not_run_again_and_the_default_sets_the_clock(
     bench, monkeypatch, tmp_path
 ):
     bench_hyperband, _rungs = bench("bench_hyperband"), bench("_rungs")
@@ -394,16 +394,16 @@ def test_what_is_known_is_not_run_again_and_hyperband_sets_the_clock(
         return {"seconds": 7.0 + seed, "test": 0.5}
 
     monkeypatch.setattr(_rungs, "measure", measure)
-    args = arguments(cache=tmp_path / "runs.jsonl", methods=["hyperband", "random"])
+    args = arguments(cache=tmp_path / "runs.jsonl", methods=["gp", "random"])
     args.seeds, args.tasks = range(1), ["sgd"]
     bench_hyperband.complete({}, args)
     args.seeds = range(2)
     runs = bench_hyperband.read(args.cache)
     bench_hyperband.complete(runs, args)
     assert calls == [
-        ("sgd", "hyperband", 0, None),
+        ("sgd", "gp", 0, None),
         ("sgd", "random", 0, 7.0),
-        ("sgd", "hyperband", 1, None),
+        ("sgd", "gp", 1, None),
         ("sgd", "random", 1, 8.0),
     ]
     assert bench_hyperband.read(args.cache).keys() == runs.keys()

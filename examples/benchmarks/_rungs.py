@@ -340,7 +340,7 @@ def _dask_client():
 
 
 METHODS = {
-    "hyperband": run_hyperband,
+    "hyperband": partial(run_hyperband, optimizer="random"),
     "random": run_random,
     "halving": run_halving,
     "gp": partial(run_hyperband, optimizer="gp"),
@@ -348,7 +348,7 @@ METHODS = {
     "dask": run_dask,
     "refitted": run_refitted,  # differs where epochs are the resource; not by default
 }
-BY_DEFAULT = ("hyperband", "random", "halving", "gp", "top-k", "dask")
+BY_DEFAULT = ("gp", "hyperband", "random", "halving", "top-k", "dask")
 
 
 def why_not(method, task):

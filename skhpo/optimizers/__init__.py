@@ -1,7 +1,11 @@
 """Optimizers: ask them for points, tell them scores. They know a space, never a fit."""
 
 from skhpo._types import Proposal, Result
-from skhpo.optimizers._auto import automatic_optimizer, fits_in
+from skhpo.optimizers._auto import (
+    automatic_optimizer,
+    automatic_rung_optimizer,
+    fits_in,
+)
 from skhpo.optimizers._base import BaseOptimizer
 from skhpo.optimizers._cmaes import (
     CovarianceMatrixAdaptation,
@@ -64,6 +68,7 @@ __all__ = [
     "WarmStart",
     "automatic_evolution",
     "automatic_optimizer",
+    "automatic_rung_optimizer",
     "check_own_optimizer",
     "fits_in",
     "has_cmaes",

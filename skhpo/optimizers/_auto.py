@@ -9,13 +9,24 @@ more than 200 columns                        "tpe": a Gaussian process has a len
 every other, whatever its kind               "gp"
 ===========================================  ==========================================
 
+For a search in rungs:
+
+===========================================  ==========================================
+all settings of a finite space are tried     "random": a model has nothing to choose
+more than 1,000 candidates, or 200 columns   "random": a suggestion of a process takes
+                                             as long as a small fit
+every other                                  "gp", with the resource as an input
+===========================================  ==========================================
+
 Neither many categories, nor conditions, nor thousands of observations make a difference
-that was measured in favour of another: ``doc/decisions/0008`` has the figures.
+that was measured in favour of another: ``doc/decisions/0008`` has the figures, 0009
+those of rungs.
 """
 
 from skhpo.space import Space
 
 MANY_COLUMNS = 200
+MANY_CANDIDATES = 1000
 
 
 def automatic_optimizer(space: Space, n_iter: int | None) -> str:
@@ -25,6 +36,12 @@ def automatic_optimizer(space: Space, n_iter: int | None) -> str:
     if space.n_dims > MANY_COLUMNS:
         return "tpe"
     return "gp"
+
+
+def automatic_rung_optimizer(space: Space, n_candidates: int) -> str:
+    """The name of what suits this space and so many candidates in rungs."""
+    is_large = n_candidates > MANY_CANDIDATES or space.n_dims > MANY_COLUMNS
+    return "random" if is_large or fits_in(space, n_candidates) else "gp"
 
 
 def fits_in(space: Space, n_iter: int | None) -> bool:

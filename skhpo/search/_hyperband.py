@@ -20,6 +20,7 @@ from skhpo.evaluation import (
 from skhpo.optimizers import (
     FidelityGaussianProcessOptimizer,
     FidelityTPEOptimizer,
+    automatic_rung_optimizer,
     initial_design_size,
 )
 from skhpo.schedulers import (
@@ -43,7 +44,7 @@ from skhpo.search._rungs import (
 )
 
 _MODELS = {"gp": FidelityGaussianProcessOptimizer, "tpe": FidelityTPEOptimizer}
-_OPTIMIZERS = (*DESIGNS, *_MODELS)
+_OPTIMIZERS = ("auto", *DESIGNS, *_MODELS)
 
 PLAN_COMPLETED = "plan_completed"
 
@@ -103,13 +104,15 @@ class HyperbandSearchCV(SequentialSearchCV):
         ends what falls below the median of the others: gentler and dearer, for
         candidates that show late.
 
-    optimizer : str, class, callable or object, default="random"
+    optimizer : str, class, callable or object, default="auto"
         What proposes the candidates: ``"random"`` the space's own distribution;
         ``"sobol"`` a scrambled Sobol sequence; ``"gp"`` a Gaussian process that learns
         from all rungs; ``"tpe"`` a tree-structured Parzen estimator, which makes this
-        BOHB [3]_. The models need results to learn from: they pay from the second
-        iteration on. Or one of your own (doc/own_optimizer.rst): it is told a result
-        for each rung, with its ``resource``.
+        BOHB [3]_. ``"auto"`` is ``"gp"`` for up to 1,000
+        candidates, and ``"random"`` beyond, where a suggestion takes as long as a small
+        fit, or where all settings of a finite space are tried; ``optimizer_`` says
+        which. Or one of your own (doc/own_optimizer.rst): it is told a result for each
+        rung, with its ``resource``.
 
     n_candidates : int or "auto", default="auto"
         Candidates that one iteration starts, shared out among the brackets. "auto" is
@@ -371,7 +374,7 @@ class HyperbandSearchCV(SequentialSearchCV):
         min_resource="auto",
         factor=3,
         strategy="hyperband",
-        optimizer="random",
+        optimizer="auto",
         n_candidates="auto",
         n_iterations=1,
         keep_models="auto",
@@ -539,22 +542,23 @@ class HyperbandSearchCV(SequentialSearchCV):
 
     def make_optimizer(self, space, given, streams, budget):
         """Return what proposes settings; ``budget`` is the plan."""
-        rng = streams.generator("optimizer")
+        rng, name = streams.generator("optimizer"), self.optimizer
+        if isinstance(name, str) and name == "auto":
+            name = automatic_rung_optimizer(space, budget.n_candidates)
         chain = make_chain(
-            self.optimizer,
+            name,
             space,
             given,
             estimator=self.estimator,
-            make_model=lambda: self._model_optimizer(space, budget, rng),
+            make_model=lambda: self._model_optimizer(name, space, budget, rng),
             rng=rng,
         )
-        is_named = isinstance(self.optimizer, str)
-        self.optimizer_ = self.optimizer if is_named else chain.then.name
+        self.optimizer_ = name if isinstance(name, str) else chain.then.name
         return chain
 
-    def _model_optimizer(self, space, plan, rng):
+    def _model_optimizer(self, name, space, plan, rng):
         """Return the optimizer that learns from scores."""
-        return _MODELS[self.optimizer](
+        return _MODELS[name](
             space,
             max_resource=max(bracket.max_resource for bracket in plan.brackets),
             n_initial=initial_design_size(space, plan.n_candidates),

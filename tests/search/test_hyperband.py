@@ -723,6 +723,21 @@ def test_every_optimizer_fills_the_plan_and_finds_the_hill(optimizer):
     assert abs(search.best_params_["a"] - 0.3) < 0.1
 
 
+@pytest.mark.parametrize(
+    "space, more, expected",
+    [
+        (SPACE, {}, "gp"),
+        ({"a": [0.1, 0.5, 0.9]}, {}, "random"),  # all three are tried
+        (SPACE, {"n_candidates": 1001, "max_time": 0.05}, "random"),
+    ],
+)
+def test_auto_learns_from_rungs_where_there_is_something_to_choose(
+    space, more, expected
+):
+    search = hyperband(space=space, refit=False, **more).fit(X, y)
+    assert search.optimizer_ == expected
+
+
 def test_an_optimizer_of_ones_own_is_told_each_rung_with_its_resource():
     told = []
 
