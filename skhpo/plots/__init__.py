@@ -1,0 +1,15 @@
+"""Pictures of searches: displays in scikit-learn's manner, drawn with matplotlib."""
+
+from skhpo.plots._folds import FoldScoresDisplay
+from skhpo.plots._history import SearchHistoryDisplay
+from skhpo.plots._parallel import ParallelCoordinatesDisplay
+from skhpo.plots._rungs import RungDisplay
+from skhpo.plots._slices import ParamSliceDisplay
+
+__all__ = [
+    "FoldScoresDisplay",
+    "ParallelCoordinatesDisplay",
+    "ParamSliceDisplay",
+    "RungDisplay",
+    "SearchHistoryDisplay",
+]
