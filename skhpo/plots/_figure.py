@@ -74,6 +74,9 @@ def legend_above(ax, n_columns=3):
         ncols=n_columns,
         fontsize="small",
         frameon=False,
+        columnspacing=1.2,
+        handletextpad=0.5,
+        handlelength=1.5,
     )
 
 

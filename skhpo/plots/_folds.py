@@ -85,13 +85,13 @@ def candidate_labels(params: Any, width: int = 44) -> list[str]:
 class FoldScoresDisplay:
     """Is the winner really better? The leaders against it, fold by fold.
 
-    Each row is a candidate, each dot a fold: its score less that of the winner on the
-    same fold. That some folds are harder than others cancels, which makes this a sharper
-    comparison than means with error bars. The bar is an approximate 95 % interval of the
-    mean difference that allows for folds sharing training rows [1]_. A bar that reaches
-    zero says that the winner may be no better than this candidate; then the simpler or
-    the faster one is as good a choice. The leaders were selected by these very scores,
-    so the picture flatters the winner a little.
+    Each row is a candidate, each dot a fold: its score less that of the best candidate
+    on the same fold. That some folds are harder than others cancels, which makes this a
+    sharper comparison than means with error bars. The bar is an approximate 95 %
+    interval of the mean difference that allows for folds sharing training rows [1]_. A
+    bar that reaches zero says that the best may be no better than this candidate; then
+    the simpler or the faster one is as good a choice. The leaders were selected by
+    these very scores, so the picture flatters the best a little.
 
     Use :meth:`from_search` to make one from a fitted search.
 
@@ -112,11 +112,11 @@ class FoldScoresDisplay:
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
     points_ : list of matplotlib PathCollection
-        Differences by fold, one for each candidate but the winner.
+        Differences by fold, one for each candidate but the best.
     bars_ : list of matplotlib Line2D
-        Intervals, one for each candidate but the winner.
+        Intervals, one for each candidate but the best.
     line_ : matplotlib Line2D
-        The winner, at zero.
+        The best, at zero.
 
     References
     ----------
@@ -185,7 +185,7 @@ class FoldScoresDisplay:
         self.figure_, self.ax_ = figure_and_ax(ax, (7.6, 1.4 + 0.36 * n))
         self.points_, self.bars_ = [], []
         self.line_ = self.ax_.axvline(0, color=ORANGE, linewidth=2, zorder=1)
-        self.line_.set_label(f"winner ({folds[0].mean():.4g})")
+        self.line_.set_label(f"best ({folds[0].mean():.4g})")
         differences = folds - folds[0]
         for place in range(1, n):
             self._draw_candidate(place, differences[place])
@@ -215,7 +215,7 @@ class FoldScoresDisplay:
             color=BLUE,
             markersize=6,
             zorder=4,
-            label="mean, 95 % interval" if place == 1 else None,
+            label="mean and 95 % interval" if place == 1 else None,
         )
 
     def _label(self, n):
@@ -223,6 +223,6 @@ class FoldScoresDisplay:
         texts = [f"{text}  (row {row})" for row, text in pairs]
         self.ax_.set_yticks(range(n), texts, fontsize="small")
         self.ax_.set_ylim(n - 0.4, -0.6)
-        self.ax_.set_xlabel(f"Test {self.metric} less the winner's, fold by fold")
+        self.ax_.set_xlabel(f"Test {self.metric} less that of the best, fold by fold")
         self.ax_.margins(x=0.08)
         legend_above(self.ax_)

@@ -88,7 +88,7 @@ class SearchHistoryDisplay:
     best_se : array-like of shape (n,), default=None
         Standard error of ``best``.
     winner : int, default=None
-        The row that won.
+        The row with the best score among those trained furthest.
     is_full : array-like of bool, shape (n,), default=None
         Rows that were evaluated on all folds and trained as far as any; others are
         drawn hollow. None = all.
@@ -110,7 +110,7 @@ class SearchHistoryDisplay:
         Best so far.
     band_ : matplotlib PolyCollection or None
     star_ : matplotlib Line2D or None
-        The winner.
+        The best of all.
     default_line_ : matplotlib Line2D or None
 
     Examples
@@ -215,7 +215,7 @@ class SearchHistoryDisplay:
             facecolors="none",
             edgecolors=GREY,
             linewidths=0.8,
-            label="fewer folds or less training" if partial.any() else None,
+            label="not in full" if partial.any() else None,
             zorder=2,
         )
         self.failed_points_ = None
@@ -258,7 +258,7 @@ class SearchHistoryDisplay:
                 markersize=12,
                 markeredgecolor="black",
                 markeredgewidth=0.5,
-                label="winner",
+                label="best",
                 zorder=4,
             )
 

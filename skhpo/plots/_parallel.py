@@ -87,7 +87,7 @@ class ParallelCoordinatesDisplay:
     lines_ : matplotlib LineCollection
         All but the best.
     top_lines_ : matplotlib LineCollection
-        The best ones, the winner last.
+        The best ones, the best last.
 
     Examples
     --------
@@ -176,7 +176,7 @@ class ParallelCoordinatesDisplay:
             zorder=1,
         )
         order = np.flatnonzero(is_top)
-        order = order[np.argsort(scores[order], kind="stable")]  # the best one on top
+        order = order[np.argsort(-scores[order], kind="stable")][::-1]  # best on top
         self.top_lines_ = LineCollection(
             [lines[row] for row in order],
             colors=[BLUE] * (len(order) - 1) + [ORANGE],
@@ -190,10 +190,10 @@ class ParallelCoordinatesDisplay:
 
     def _draw_legend(self, top_scores, n):
         worst, best, n_top = top_scores[0], top_scores[-1], len(top_scores)
-        text = f"best {n_top} of {n} (from {worst:.4g})"
+        text = f"top {n_top} of {n} (from {worst:.4g})"
         if n_top > 1:
             self.ax_.plot([], [], color=BLUE, label=text)
-        self.ax_.plot([], [], color=ORANGE, linewidth=2.8, label=f"winner ({best:.4g})")
+        self.ax_.plot([], [], color=ORANGE, linewidth=2.8, label=f"best ({best:.4g})")
         self.ax_.plot([], [], color="0.6", linewidth=0.8, label="others")
         legend_above(self.ax_)
 

@@ -57,7 +57,7 @@ def _unit(search):
     return str(getattr(search, "resource", "resource"))
 
 
-def winner_of(curves: pd.DataFrame) -> int:
+def best_of(curves: pd.DataFrame) -> int:
     """Return the best candidate among those trained furthest."""
     top = curves[curves["n_resources"] == curves["n_resources"].max()]
     return int(top.loc[top["score"].idxmax(), "candidate"])
@@ -88,7 +88,7 @@ class RungDisplay:
     lines_ : list of matplotlib Line2D
         One for each candidate, in the order of their numbers.
     best_line_ : matplotlib Line2D
-        That of the winner.
+        The best among those trained furthest.
 
     Examples
     --------
@@ -152,7 +152,7 @@ class RungDisplay:
             self._draw_curve(curve, color_of[curve["bracket"].iloc[0]], faint)
             for _, curve in groups
         ]
-        self._draw_best(self.curves[self.curves["candidate"] == winner_of(self.curves)])
+        self._draw_best(self.curves[self.curves["candidate"] == best_of(self.curves)])
         self._scale()
         self._legend(color_of)
         floor = lowest_to_show(self.curves["score"].to_numpy())
@@ -179,7 +179,7 @@ class RungDisplay:
             color=ORANGE,
             markersize=5,
             linewidth=2.5,
-            label="winner",
+            label="best",
             zorder=4,
         )
 
