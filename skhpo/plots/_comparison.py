@@ -33,7 +33,7 @@ def comparison_data(
 
 
 def _named(searches):
-    """Return a dict of lists of searches; those without a name get that of the class."""
+    """Return a dict of lists of searches; unnamed ones are called by class."""
     if not isinstance(searches, Mapping):
         names = [type(one).__name__ for one in searches]
         searches = {
@@ -111,8 +111,8 @@ class SearchComparisonDisplay:
     ...     for seed in range(3)
     ... ]
     >>> both = {"grid": grid, "random": random}
-    >>> display = SearchComparisonDisplay.from_searches(both)  # doctest: +SKIP
-    >>> list(display.lines_)  # doctest: +SKIP
+    >>> display = SearchComparisonDisplay.from_searches(both)
+    >>> list(display.lines_)
     ['grid', 'random']
     """
 

@@ -28,7 +28,7 @@ def figure_and_ax(ax=None, figsize=None):
     return plt.subplots(figsize=figsize, layout="constrained")
 
 
-def figure_and_grid(ax, n_panels, n_columns, **layout):
+def figure_and_grid(ax, n_panels, n_columns, sharey=False):
     """Return the figure, and (rows, columns) panels in the place of the user's Axes.
 
     Panels beyond ``n_panels`` are left out. The place of ``ax`` is taken as
@@ -44,11 +44,13 @@ def figure_and_grid(ax, n_panels, n_columns, **layout):
     else:
         figure = ax.figure
         ax.set_axis_off()
-        grid = ax.get_subplotspec().subgridspec(n_rows, n_columns, hspace=0.5)
+        # a layout engine makes room for labels itself
+        space = {"hspace": 0.5} if figure.get_layout_engine() is None else {}
+        grid = ax.get_subplotspec().subgridspec(n_rows, n_columns, **space)
     axes = np.full((n_rows, n_columns), None, dtype=object)
     for panel in range(n_panels):
         place = divmod(panel, n_columns)
-        first = axes[0, 0] if layout.get("sharey") else None
+        first = axes[0, 0] if sharey else None
         axes[place] = figure.add_subplot(grid[place], sharey=first)
     return figure, axes
 

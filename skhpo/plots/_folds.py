@@ -132,8 +132,8 @@ class FoldScoresDisplay:
     >>> X, y = load_iris(return_X_y=True)
     >>> tree = DecisionTreeClassifier(random_state=0)
     >>> search = GridSearchCV(tree, {"max_depth": [1, 2, None]}).fit(X, y)
-    >>> display = FoldScoresDisplay.from_search(search)  # doctest: +SKIP
-    >>> len(display.bars_)  # doctest: +SKIP
+    >>> display = FoldScoresDisplay.from_search(search)
+    >>> len(display.bars_)
     2
     """
 

@@ -122,8 +122,8 @@ class SearchHistoryDisplay:
     >>> X, y = load_iris(return_X_y=True)
     >>> tree = DecisionTreeClassifier(random_state=0)
     >>> search = GridSearchCV(tree, {"max_depth": [1, 2, None]}).fit(X, y)
-    >>> display = SearchHistoryDisplay.from_search(search)  # doctest: +SKIP
-    >>> display.ax_.get_ylabel()  # doctest: +SKIP
+    >>> display = SearchHistoryDisplay.from_search(search)
+    >>> display.ax_.get_ylabel()
     'Mean test score'
     """
 

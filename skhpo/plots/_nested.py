@@ -67,8 +67,8 @@ class NestedCVDisplay:
     >>> tree = DecisionTreeClassifier(random_state=0)
     >>> search = GridSearchCV(tree, {"max_depth": [1, 2, None]})
     >>> result = nested_cross_validate(search, X, y, random_state=0)
-    >>> display = NestedCVDisplay.from_result(result)  # doctest: +SKIP
-    >>> display.ax_.get_xlabel()  # doctest: +SKIP
+    >>> display = NestedCVDisplay.from_result(result)
+    >>> display.ax_.get_xlabel()
     'Outer fold'
     """
 

@@ -76,8 +76,8 @@ class LineageDisplay:
 
     A dot is a member after a step; a grey line goes on with its own models, a dashed
     one leads from the member that was copied. The thick line is the training that led
-    to the best model: where it is dashed it moved from one member to another. If almost
-    all lines go back to one early member, the population had too little to choose from.
+    to the best model, through whichever members it went. If almost all lines go back to
+    one early member, the population had too little to choose from.
 
     Use :meth:`from_search` to make one from a fitted search.
 
@@ -109,8 +109,8 @@ class LineageDisplay:
     >>> search = PBTSearchCV(
     ...     model, space, population_size=4, n_steps=3, interval=2, random_state=0
     ... ).fit(X, y)
-    >>> display = LineageDisplay.from_search(search)  # doctest: +SKIP
-    >>> sorted(display.lines_)  # doctest: +SKIP
+    >>> display = LineageDisplay.from_search(search)
+    >>> sorted(display.lines_)
     ['best', 'continue', 'exploit']
     """
 
@@ -172,7 +172,8 @@ class LineageDisplay:
             self.lineage["to"], scores, s=14, color="0.35", zorder=2, label="member"
         )
         self.ax_.set(xlabel=self.x_label, ylabel=f"Mean test {self.metric}")
-        few_ticks(self.ax_, 8, integer=True)
+        steps = np.unique(self.lineage["to"])
+        self.ax_.set_xticks(steps[:: -(-len(steps) // 12)])
         floor = lowest_to_show(scores)
         show_from(self.ax_, floor, int((scores < floor).sum()))
         legend_above(self.ax_, 4)
@@ -250,8 +251,8 @@ class ScheduleDisplay:
     >>> search = PBTSearchCV(
     ...     model, space, population_size=4, n_steps=3, interval=2, random_state=0
     ... ).fit(X, y)
-    >>> display = ScheduleDisplay.from_search(search)  # doctest: +SKIP
-    >>> display.axes_[0, 0].get_yscale()  # doctest: +SKIP
+    >>> display = ScheduleDisplay.from_search(search)
+    >>> display.axes_[0, 0].get_yscale()
     'log'
     """
 

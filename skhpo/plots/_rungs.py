@@ -101,8 +101,8 @@ class RungDisplay:
     >>> model = SGDClassifier(random_state=0)
     >>> search = HyperbandSearchCV(model, space, max_resource=9, random_state=0)
     >>> search = search.fit(X, y)
-    >>> display = RungDisplay.from_search(search)  # doctest: +SKIP
-    >>> display.ax_.get_xlabel()  # doctest: +SKIP
+    >>> display = RungDisplay.from_search(search)
+    >>> display.ax_.get_xlabel()
     'epochs'
     """
 

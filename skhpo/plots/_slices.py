@@ -79,8 +79,8 @@ class ParamSliceDisplay:
     >>> X, y = load_iris(return_X_y=True)
     >>> grid = {"C": [0.01, 1, 100], "kernel": ["linear", "rbf"]}
     >>> search = GridSearchCV(SVC(), grid).fit(X, y)
-    >>> display = ParamSliceDisplay.from_search(search)  # doctest: +SKIP
-    >>> display.axes_[0, 0].get_xscale()  # doctest: +SKIP
+    >>> display = ParamSliceDisplay.from_search(search)
+    >>> display.axes_[0, 0].get_xscale()
     'log'
     """
 
