@@ -37,8 +37,7 @@ def _named(searches):
     if not isinstance(searches, Mapping):
         names = [type(one).__name__ for one in searches]
         searches = {
-            f"{name} {number + 1}" if names.count(name) > 1 else name: one
-            for number, (name, one) in enumerate(zip(names, searches, strict=True))
+            _numbered(names, number): one for number, one in enumerate(searches)
         }
     if not searches:
         raise ValueError("There are no searches to compare.")
@@ -46,6 +45,13 @@ def _named(searches):
         name: list(one) if isinstance(one, list | tuple) else [one]
         for name, one in searches.items()
     }
+
+
+def _numbered(names, number):
+    """Return a name, with its count where it stands for several."""
+    name = names[number]
+    count = names[: number + 1].count(name)
+    return f"{name} {count}" if names.count(name) > 1 else name
 
 
 def median_curve(tables: Any, x: str = "candidates") -> dict[str, np.ndarray]:
