@@ -43,6 +43,11 @@ def figure_and_grid(ax, n_panels, n_columns, sharey=False):
         grid = figure.add_gridspec(n_rows, n_columns)
     else:
         figure = ax.figure
+        if ax.get_subplotspec() is None:
+            raise ValueError(
+                "The place of these Axes cannot be divided among the panels: make them "
+                "with plt.subplots() or figure.add_subplot(), not with add_axes()."
+            )
         ax.set_axis_off()
         # a layout engine makes room for labels itself
         space = {"hspace": 0.5} if figure.get_layout_engine() is None else {}

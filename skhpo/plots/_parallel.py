@@ -13,7 +13,7 @@ from skhpo.plots._figure import (
     short,
     short_name,
 )
-from skhpo.plots._table import read_table
+from skhpo.plots._table import check_some_params, lowest_to_show, read_table
 
 #: Where a line goes that does not use a parameter, below the axis.
 NOT_USED = -0.1
@@ -26,6 +26,7 @@ def parallel_data(search: Any, metric: str | None = None, top: float = 0.1) -> d
     if not rows.any():
         raise ValueError("No candidate was evaluated on all folds: nothing to show.")
     params = [one for one, is_in in zip(table.params, rows, strict=True) if is_in]
+    check_some_params(table)
     names = [name for name in table.names if any(name in one for one in params)]
     return {
         "axes": param_axes(params, names, declared_scales(search)),
@@ -154,12 +155,13 @@ class ParallelCoordinatesDisplay:
         return self
 
     def _score_ends(self, scores):
-        low, high = scores.min(), scores.max()
+        low = max(scores.min(), lowest_to_show(scores))
+        high = scores.max()
         return (low, high) if low < high else (low - 0.5, high + 0.5)
 
     def _score_heights(self, scores):
         low, high = self._score_ends(scores)
-        return (scores - low) / (high - low)
+        return np.clip((scores - low) / (high - low), 0, 1)
 
     def _draw_lines(self, places, scores):
         from matplotlib.collections import LineCollection
@@ -206,6 +208,8 @@ class ParallelCoordinatesDisplay:
         low, high = self._score_ends(scores)
         self.ax_.axvline(number, color="0.2", linewidth=1, zorder=3)
         ticks = [(u, f"{low + u * (high - low):.3g}") for u in (0, 0.25, 0.5, 0.75, 1)]
+        if low > scores.min():
+            ticks[0] = (0, f"≤ {low:.3g}")
         self._write(number, ticks)
 
     def _write(self, number, ticks):

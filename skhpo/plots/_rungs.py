@@ -197,6 +197,6 @@ class RungDisplay:
             for bracket, color in color_of.items():
                 of_bracket = self.curves["bracket"] == bracket
                 n = self.curves.loc[of_bracket, "candidate"].nunique()
-                label = f"bracket {bracket} ({n} candidates)"
+                label = f"bracket {bracket} ({n})"
                 self.ax_.plot([], [], "o-", color=color, label=label)
         legend_above(self.ax_)

@@ -13,12 +13,13 @@ from skhpo.plots._figure import (
     pyplot,
     show_from,
 )
-from skhpo.plots._table import lowest_to_show, read_table
+from skhpo.plots._table import check_some_params, lowest_to_show, read_table
 
 
 def slice_data(search: Any, metric: str | None = None, params: Any = None) -> dict:
     """Return the arguments of :class:`ParamSliceDisplay` for a fitted search."""
     table = read_table(search, metric)
+    check_some_params(table)
     known = table.names
     names = known if params is None else list(params)
     for name in names:

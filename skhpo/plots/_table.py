@@ -199,6 +199,12 @@ def _same(a, b):
         return False
 
 
+def check_some_params(table: Table) -> None:
+    """Refuse a search that has nothing to draw against."""
+    if not table.names:
+        raise ValueError("The search has no parameters: all rows are the same setting.")
+
+
 def lowest_to_show(scores: Array) -> float:
     """Return the score below which a picture loses more than it shows.
 

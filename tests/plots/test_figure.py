@@ -47,3 +47,9 @@ def test_panels_fill_the_place_of_the_users_axes(plt):
     inside = axes[1, 0].get_position()
     assert place.x0 - 1e-6 <= inside.x0 and inside.x1 <= place.x1 + 1e-6
     assert not left.axison and right.axison
+
+
+def test_axes_that_cannot_be_divided_are_an_error(plt):
+    ax = plt.figure().add_axes((0, 0, 1, 1))
+    with pytest.raises(ValueError, match="not with add_axes"):
+        figure_and_grid(ax, 2, 2)

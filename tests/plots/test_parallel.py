@@ -62,3 +62,12 @@ def test_equal_scores_can_be_drawn(plt):
     axes = param_axes([{"a": 1}, {"a": 1}], ["a"])
     display = ParallelCoordinatesDisplay(axes, [0.5, 0.5]).plot()
     assert np.isfinite(display.top_lines_.get_segments()[0]).all()
+
+
+def test_an_absurd_score_stands_at_the_lower_end(plt):
+    scores = [*np.linspace(0.8, 0.9, 19), -1e9]
+    axes = param_axes([{"a": k} for k in range(20)], ["a"])
+    display = ParallelCoordinatesDisplay(axes, scores).plot()
+    heights = sorted(line[-1, 1] for line in display.lines_.get_segments())
+    assert heights[0] == 0.0 and heights[1] > 0.3
+    assert any(text.get_text().startswith("≤ 0.") for text in display.ax_.texts)

@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
+from sklearn.dummy import DummyClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.svm import SVC
 
-from skhpo.plots import ParamSliceDisplay
+from skhpo.plots import ParallelCoordinatesDisplay, ParamSliceDisplay
 from skhpo.plots._slices import slice_data
 
 
@@ -58,3 +63,22 @@ def test_it_fits_into_the_users_axes(plt, random):
     assert display.figure_ is figure
     boxes = [panel.get_position() for panel in display.axes_.ravel()]
     assert min(box.height for box in boxes) > 0.2
+
+
+@pytest.mark.parametrize("display", [ParamSliceDisplay, ParallelCoordinatesDisplay])
+def test_a_search_without_parameters_is_an_error(display):
+    search = GridSearchCV(SVC(), {}, cv=2).fit([[0], [1], [2], [3]], [0, 1, 0, 1])
+    with pytest.raises(ValueError, match="has no parameters"):
+        display.from_search(search)
+
+
+def test_estimators_and_nan_among_the_values_are_categories(plt):
+    data = [[0], [1], [2], [3]] * 3, [0, 1, 0, 1] * 3
+    steps = Pipeline([("fill", SimpleImputer()), ("model", SVC())])
+    space = {"fill__missing_values": [np.nan, -1], "model": [SVC(), DummyClassifier()]}
+    search = GridSearchCV(steps, space, cv=2).fit(*data)
+    display = ParamSliceDisplay.from_search(search)
+    assert [axis.labels for axis in display.axes] == [
+        ["-1", "nan"],
+        ["DummyClassifier()", "SVC()"],
+    ]
