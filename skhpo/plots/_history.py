@@ -49,6 +49,7 @@ def history_data(search: Any, metric: str | None = None, x: str = "candidates") 
     has_winner = winners >= 0
     errors = standard_error(table.folds)
     default = row_of_default(search, table)
+    is_fair = default is not None and table.at_the_top[default]
     return {
         "x": positions(table, x),
         "scores": table.guess,
@@ -56,7 +57,7 @@ def history_data(search: Any, metric: str | None = None, x: str = "candidates") 
         "best_se": np.where(has_winner, errors[winners], np.nan),
         "winner": int(winners[-1]) if has_winner.any() else None,
         "is_full": np.isfinite(table.score) & table.at_the_top,
-        "default_score": None if default is None else float(table.score[default]),
+        "default_score": float(table.score[default]) if is_fair else None,
         "x_label": _x_label(table, x),
         "metric": table.metric,
     }
@@ -93,7 +94,8 @@ class SearchHistoryDisplay:
         Rows that were evaluated on all folds and trained as far as any; others are
         drawn hollow. None = all.
     default_score : float, default=None
-        Score of the estimator's own values.
+        Score of the estimator's own values, where they were tried and trained as far
+        as any.
     x_label : str, default="Candidates evaluated"
     metric : str, default="score"
         Name of the score, for the axis.

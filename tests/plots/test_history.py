@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from skhpo.plots import SearchHistoryDisplay
 from skhpo.plots._history import history_data
@@ -92,3 +93,22 @@ def test_it_is_drawn_on_the_users_axes(plt, grid):
     display = SearchHistoryDisplay.from_search(grid, ax=axes[1])
     assert display.ax_ is axes[1] and display.figure_ is figure
     assert not axes[0].lines and len(plt.get_fignums()) == 1
+
+
+def test_own_values_that_were_not_trained_to_the_end_are_no_line(hyperband):
+    results = dict(hyperband.cv_results_)
+    low = int(np.argmin(results["n_resources"]))
+    own = {"eta0": 0.5, "alpha": 0.5}
+
+    class Search:
+        estimator = clone(hyperband.estimator).set_params(**own)
+        cv_results_ = {
+            **results,
+            "params": [
+                own if row == low else one for row, one in enumerate(results["params"])
+            ],
+        }
+
+    assert history_data(Search())["default_score"] is None
+    Search.cv_results_["params"] = [own] * len(results["params"])
+    assert history_data(Search())["default_score"] is not None
