@@ -1,0 +1,205 @@
+"""The score against one parameter at a time, each on its own scale."""
+
+from typing import Any
+
+import numpy as np
+
+from skhpo._errors import did_you_mean
+from skhpo.plots._axis import declared_scales, param_axes
+from skhpo.plots._figure import (
+    ORANGE,
+    few_ticks,
+    figure_and_grid,
+    pyplot,
+    show_from,
+)
+from skhpo.plots._table import check_some_params, lowest_to_show, read_table
+
+
+def slice_data(search: Any, metric: str | None = None, params: Any = None) -> dict:
+    """Return the arguments of :class:`ParamSliceDisplay` for a fitted search."""
+    table = read_table(search, metric)
+    check_some_params(table)
+    known = table.names
+    names = known if params is None else list(params)
+    for name in names:
+        if name not in known:
+            raise ValueError(
+                f"{name!r} was not searched. The search has {known}."
+                + did_you_mean(name, known)
+            )
+    rows = np.flatnonzero(np.isfinite(table.score) & table.at_the_top)
+    if len(rows) == 0:
+        raise ValueError("No candidate was evaluated on all folds: nothing to show.")
+    settings = [table.params[row] for row in rows]
+    names = [name for name in names if any(name in one for one in settings)]
+    return {
+        "axes": param_axes(settings, names, declared_scales(search)),
+        "scores": table.score[rows],
+        "order": rows + 1,
+        "metric": table.metric,
+    }
+
+
+class ParamSliceDisplay:
+    """The score against one parameter at a time, each on its own scale.
+
+    A dot is a candidate; the other parameters differ from dot to dot, so what counts is
+    the upper edge of the cloud: how good can it be with this value? Darker dots came
+    later; where they crowd the search has looked closely. The star is the best. A best
+    value at the end of a range says that the range may be too narrow.
+
+    Of searches in rungs only the candidates trained furthest are shown.
+    Use :meth:`from_search` to make one from a fitted search.
+
+    Parameters
+    ----------
+    axes : list of ParamAxis
+        One for each parameter.
+    scores : array-like of shape (n,)
+    order : array-like of shape (n,), default=None
+        Number of each candidate, for the colour; None = as they come.
+    metric : str, default="score"
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib Axes, shape (n_rows, n_columns)
+        None where there is no panel.
+    figure_ : matplotlib Figure
+    points_ : list of matplotlib PathCollection
+        One for each parameter.
+    colorbar_ : matplotlib Colorbar or None
+        None for fewer than ten candidates.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.svm import SVC
+    >>> from skhpo.plots import ParamSliceDisplay
+    >>> X, y = load_iris(return_X_y=True)
+    >>> grid = {"C": [0.01, 1, 100], "kernel": ["linear", "rbf"]}
+    >>> search = GridSearchCV(SVC(), grid).fit(X, y)
+    >>> display = ParamSliceDisplay.from_search(search)
+    >>> display.axes_[0, 0].get_xscale()
+    'log'
+    """
+
+    def __init__(self, axes, scores, *, order=None, metric="score"):
+        self.axes = axes
+        self.scores = scores
+        self.order = order
+        self.metric = metric
+
+    @classmethod
+    def from_search(cls, search, *, ax=None, metric=None, params=None, n_columns=3):
+        """Draw the candidates of a fitted search.
+
+        Parameters
+        ----------
+        search : search estimator
+            Fitted: a search of skhpo, or one of scikit-learn, halving included.
+        ax : matplotlib Axes, default=None
+            Its place is divided among the panels; None = a new figure.
+        metric : str, default=None
+            Which of several metrics; None = the one that steered, or ``refit``.
+        params : list of str, default=None
+            Which parameters; None = all.
+        n_columns : int, default=3
+            Panels side by side.
+
+        Returns
+        -------
+        display : ParamSliceDisplay
+        """
+        data = slice_data(search, metric, params)
+        return cls(**data).plot(ax=ax, n_columns=n_columns)
+
+    def plot(self, ax=None, *, n_columns=3):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Its place is divided among the panels; None = a new figure.
+        n_columns : int, default=3
+            Panels side by side.
+
+        Returns
+        -------
+        self : ParamSliceDisplay
+        """
+        self.figure_, self.axes_ = figure_and_grid(
+            ax, len(self.axes), n_columns, sharey=True
+        )
+        scores = np.asarray(self.scores, float)
+        panels = [panel for panel in self.axes_.ravel() if panel is not None]
+        self.points_ = [
+            self._draw_panel(panel, axis, scores, is_first=number == 0)
+            for number, (panel, axis) in enumerate(zip(panels, self.axes, strict=True))
+        ]
+        for panel in self.axes_[:, 0]:
+            panel.set_ylabel(f"Mean test {self.metric}", fontsize="small")
+        for panel in self.axes_[:, 1:].ravel():
+            if panel is not None:
+                panel.tick_params(labelleft=False)
+        self.colorbar_ = None
+        if len(scores) >= 10:
+            self.colorbar_ = self.figure_.colorbar(self.points_[-1], ax=panels)
+            self.colorbar_.set_label("Candidate (darker = later)", fontsize="small")
+        return self
+
+    def _draw_panel(self, panel, axis, scores, is_first):
+        order = np.arange(1, len(scores) + 1) if self.order is None else self.order
+        at = axis.places
+        if axis.is_category:
+            at = at + np.random.default_rng(0).uniform(-0.2, 0.2, len(at))
+        is_in = np.isfinite(at)
+        points = panel.scatter(
+            at[is_in],
+            scores[is_in],
+            c=np.asarray(order)[is_in],
+            cmap=_visible_blues(),
+            vmin=1,
+            vmax=max(2, np.max(order)),
+            s=28 if len(scores) <= 60 else 14,
+            edgecolors="0.35",
+            linewidths=0.4,
+        )
+        best = int(np.argmax(scores))
+        if is_in[best]:
+            panel.plot(at[best], scores[best], "*", color=ORANGE, ms=12, mec="black")
+        self._scale(panel, axis)
+        floor = lowest_to_show(scores)
+        n_below = int((scores < floor).sum())
+        if n_below:
+            show_from(panel, floor, n_below if is_first else 0)
+        return points
+
+    def _scale(self, panel, axis):
+        panel.set_xlabel(axis.name, fontsize="small")
+        panel.tick_params(labelsize="small")
+        if axis.is_category:
+            texts = [axis.text_of(tick) for tick in axis.ticks()]
+            is_long = sum(map(len, texts)) > 24
+            turned = {"rotation": 35, "ha": "right"} if is_long else {}
+            panel.set_xticks(axis.ticks(), texts, **turned)
+            panel.set_xlim(axis.ends())
+        elif axis.scale == "linear":
+            few_ticks(panel, 5, axis.is_integer)
+        else:
+            panel.set_xscale(axis.scale)
+            low, high = axis.ends()
+            if axis.scale == "log" and high < 100 * low:  # one power of ten, or none
+                ticks = axis.ticks()
+                panel.set_xticks(ticks, [axis.text_of(tick) for tick in ticks])
+            panel.minorticks_off()
+
+
+def _visible_blues():
+    """The colour map "Blues" without its beginning, which is white on white."""
+    pyplot()
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(colormaps["Blues"](np.linspace(0.3, 1, 256)))
