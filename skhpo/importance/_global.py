@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from skhpo._errors import did_you_mean
 from skhpo.importance._rows import Rows, read_rows
 from skhpo.importance._sobol import Array, columns_by_name, sobol_indices
-from skhpo.importance._surrogate import fit_surrogate
+from skhpo.importance._surrogate import METHODS, REGIONS, fit_surrogate
 
 #: R2 of the surrogate below which nothing is said about parameters.
 ENOUGH = 0.3
@@ -20,7 +20,6 @@ ENOUGH = 0.3
 #: Share of the bootstrap samples that an interval holds.
 LEVEL = 0.9
 
-METHODS, REGIONS = ("auto", "gp", "forest"), ("all", "top")
 _N_SAMPLES = 2048  # points of the prior; their own error is 5 % of an index or so
 
 
@@ -46,8 +45,10 @@ class SearchImportance:
         not asked for.
 
     surrogate_score : float
-        R2 of the surrogate on rows that it was not conditioned on: leave-one-out for
-        ``"gp"``, ten-fold for ``"forest"``. Below 0.3 there is not enough evidence.
+        R2 of the surrogate on rows that it has not seen. For ``"gp"`` leave-one-out,
+        at hyperparameters that have not seen the row either (they are fitted ten times,
+        without a tenth of the rows); for ``"forest"`` ten-fold. Below 0.3 there is not
+        enough evidence.
 
     method : str or None
         ``"gp"`` or ``"forest"``; None where neither could be fitted.
@@ -212,8 +213,8 @@ def search_importance(
     >>> importance.is_enough
     True
     """
-    _check_choice("method", method, METHODS)
-    _check_choice("region", region, REGIONS)
+    check_choice("method", method, METHODS)
+    check_choice("region", region, REGIONS)
     if not isinstance(n_boot, Integral) or n_boot < 0:
         raise ValueError(f"n_boot={n_boot!r} must be a number of samples, 0 or more.")
     rng = generator(random_state)
@@ -252,7 +253,7 @@ def generator(random_state) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def _check_choice(name: str, value: Any, possible: tuple[str, ...]) -> None:
+def check_choice(name: str, value: Any, possible: tuple[str, ...]) -> None:
     if value not in possible:
         raise ValueError(
             f"{name}={value!r} is not known.{did_you_mean(value, possible)} Possible: "

@@ -21,14 +21,15 @@ U_ij     ()     share of the variance in interactions that i and j both take par
 (2) is that of Liu and Owen [3]_, the superset importance of a pair. T sums to 1 where
 nothing interacts, and to more where something does.
 
-*Conditional parameters.* The mean and V in (1) are over the points at which i is active:
-whether it is does not depend on i itself, so that this is the index within that part of
-the space. Where i becomes inactive with another parameter, that is the other's doing.
+*Conditional parameters.* The mean and V in (1) are over the points at which i is
+active: whether it is does not depend on i itself, so that this is the index within that
+part of the space. Where i becomes inactive with another parameter, that is the other's
+doing.
 Columns of one name (one per alternative of a list of dicts) are drawn anew together.
 
 *Constraints.* Parameters are no longer independent. A draw of i that is not feasible is
-repeated, which draws from the law of i given the others: E[Var(f | all but i)] keeps its
-meaning [4]_, the T need not sum to 1 or more any longer.
+repeated, which draws from the law of i given the others: E[Var(f | all but i)] keeps
+its meaning [4]_, the T need not sum to 1 or more any longer.
 
 References
 ----------
@@ -120,7 +121,7 @@ def columns_by_name(space: Space) -> dict[str, list[int]]:
 
 
 def _changed(space: Space, A: Array, filled: Array, columns: list[int], rng) -> Array:
-    """(m, d) A_i, before the snap: what is not active has a value that may be needed."""
+    """(m, d) A_i before the snap: what is not active has a value, it may be needed."""
     U = filled.copy()
     left = np.arange(len(A))
     for _ in range(_TRIES):

@@ -1,7 +1,6 @@
 """The surrogate behind the figures: a Gaussian process, or a forest for many rows."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.linalg import LinAlgError
@@ -20,17 +19,18 @@ from skhpo.surrogates import (
 from skhpo.surrogates._validation import (
     bootstrap_alphas,
     covariances,
-    leave_one_out,
+    leave_one_out_refitted,
     r2_left_out,
 )
 
 Array = NDArray[np.float64]
 
+METHODS, REGIONS = ("auto", "gp", "forest"), ("all", "top")
 LEAST_ROWS = 5
 _MOST_ROWS_OF_GP = 300
 _WARP_FROM = 10  # as the search itself
 _N_TREES, _N_TREES_BOOT = 100, 20
-_N_PARTS = 10  # of a cross-validated forest
+_N_PARTS = 10  # of the rows, left out one after the other
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +41,7 @@ class ProcessSurrogate:
     transform: ScoreTransform
     process: GaussianProcess
     alphas: Array  # (n, 1 + n_boot), the first is the process's own
+    score: float  # R2 on rows that neither it nor its hyperparameters have seen
     method = "gp"
 
     def __call__(self, points: Array) -> Array:
@@ -51,11 +52,6 @@ class ProcessSurrogate:
         """(m,) means and standard deviations of the noise-free target."""
         mean, variance = self.process.predict(self.space.encode(points))
         return mean, np.sqrt(variance)
-
-    @cached_property
-    def score(self) -> float:
-        """Leave-one-out R2."""
-        return r2_left_out(self.process.targets, leave_one_out(self.process))
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +111,16 @@ def _process(rows: Rows, targets, transform, n_boot: int, rng) -> ProcessSurroga
     X = space.encode(rows.points)
     process = fit_gaussian_process(X, targets, space.categorical, warp=warp)
     alphas = [process.alpha, *bootstrap_alphas(process, n_boot, rng)]
-    return ProcessSurrogate(space, transform, process, np.column_stack(alphas))
+    predicted = leave_one_out_refitted(
+        process, X, space.categorical, n_parts=_N_PARTS, warp=warp, rng=rng
+    )
+    return ProcessSurrogate(
+        space,
+        transform,
+        process,
+        np.column_stack(alphas),
+        r2_left_out(targets, predicted),
+    )
 
 
 def _forest(rows: Rows, targets, transform, n_boot: int, rng) -> ForestSurrogate:

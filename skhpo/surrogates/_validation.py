@@ -16,8 +16,9 @@ n2       ()     learned noise variance
     mu_-i = t_i - alpha_i / [K^-1]_ii                                                (1)
     R2    = 1 - sum_i (t_i - mu_-i)^2 / sum_i (t_i - mean of the others)^2           (2)
 
-(1) is what conditioning on the other n - 1 rows gives, at the same hyperparameters [1]_.
-A row that a sample has c times is a row once, with the noise n2 / c: their mean says all.
+(1) is what conditioning on the other n - 1 rows gives, at the same hyperparameters
+[1]_. A row that a sample has c times is a row once, with the noise n2 / c: their mean
+says all.
 
 References
 ----------
@@ -29,14 +30,45 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.linalg import cho_solve
 
-from skhpo.surrogates._gp import GaussianProcess, _cholesky
-from skhpo.surrogates._kernels import Array, matern52, scaled_distance
+from skhpo.surrogates._gp import (
+    GaussianProcess,
+    _cholesky,
+    fit_gaussian_process,
+)
+from skhpo.surrogates._kernels import Array, Columns, matern52, scaled_distance
 
 
 def leave_one_out(process: GaussianProcess) -> Array:
     """(n,) mu_-i: eq. (1). For a process without known noise, too."""
     precisions = np.einsum("ij,ij->j", process.L_inverse, process.L_inverse)
     return process.targets - process.alpha / precisions
+
+
+def leave_one_out_refitted(
+    process: GaussianProcess,
+    X: Array,
+    is_categorical: np.ndarray,
+    *,
+    n_parts: int,
+    warp: bool,
+    rng: np.random.Generator,
+) -> Array:
+    """(n,) mu_-i at hyperparameters that have not seen row i, either.
+
+    They are fitted ``n_parts`` times, each time without a part of the rows; the other
+    n - 1 rows condition the prediction.
+    """
+    n, targets = len(X), process.targets
+    part, predicted = rng.permutation(n) % n_parts, np.empty(n)
+    for number in np.unique(part):
+        out = part == number
+        h = fit_gaussian_process(
+            X[~out], targets[~out], is_categorical, warp=warp
+        ).hyperparameters
+        columns = Columns.of(X, is_categorical)
+        others = GaussianProcess.of(X, targets, np.zeros(n), columns, h)
+        predicted[out] = leave_one_out(others)[out]
+    return predicted
 
 
 def r2_left_out(targets: Array, predicted: Array) -> float:
