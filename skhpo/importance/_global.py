@@ -284,9 +284,7 @@ def _table(names: tuple[str, ...], total: Array, share_active: Array) -> pd.Data
 
 
 def _pairs_table(pairs: dict[tuple[str, str], Array]) -> pd.DataFrame:
-    shares = np.array(list(pairs.values())).reshape(len(pairs), -1)
-    if not len(pairs):
-        shares = np.empty((0, 1))
+    shares = np.array(list(pairs.values())) if pairs else np.empty((0, 1))
     columns = {
         "first": [first for first, _ in pairs],
         "second": [second for _, second in pairs],

@@ -155,7 +155,8 @@ def neighbours(rows: Rows, x: Array, j: int) -> Array:
     U[:, j] = places
     points = rows.space.snap(U)
     points = points[np.unique(points[:, j], return_index=True)[1]]
-    return points[rows.space.feasible(points)]
+    is_allowed = rows.space.feasible(points)
+    return points[is_allowed] if is_allowed.any() else x[None]
 
 
 def _profile(rows: Rows, name, points, transform, mean, sd) -> pd.DataFrame:

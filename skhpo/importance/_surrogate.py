@@ -29,7 +29,7 @@ METHODS, REGIONS = ("auto", "gp", "forest"), ("all", "top")
 LEAST_ROWS = 5
 _MOST_ROWS_OF_GP = 300
 _WARP_FROM = 10  # as the search itself
-_N_TREES, _N_TREES_BOOT = 100, 20
+_N_TREES, _FEWER_TREES = 100, 20  # the fewer where a forest is one of many
 _N_PARTS = 10  # of the rows, left out one after the other
 
 
@@ -132,7 +132,7 @@ def _forest(rows: Rows, targets, transform, n_boot: int, rng) -> ForestSurrogate
         )
 
     n = len(targets)
-    replicates = (grow(rng.integers(n, size=n), _N_TREES_BOOT) for _ in range(n_boot))
+    replicates = (grow(rng.integers(n, size=n), _FEWER_TREES) for _ in range(n_boot))
     return ForestSurrogate(
         transform,
         grow(np.arange(n), _N_TREES),
@@ -147,6 +147,6 @@ def _cross_validated_r2(points: Array, targets: Array, grow, rng) -> float:
     part = rng.permutation(n) % _N_PARTS
     predicted = np.empty(n)
     for number in np.unique(part):
-        forest = grow(np.flatnonzero(part != number), _N_TREES)
+        forest = grow(np.flatnonzero(part != number), _FEWER_TREES)
         predicted[part == number] = forest.predict(points[part == number])[0]
     return r2_left_out(targets, predicted)
