@@ -152,11 +152,13 @@ def main():
     parser.add_argument("--seeds", type=int, default=40)
     parser.add_argument("--rows", type=int, nargs="+", default=[30, 60, 120])
     parser.add_argument("--widths", type=float, nargs="+", default=[1.0, 1.5, 2.0])
+    parser.add_argument("--without", nargs="*", default=[], help="names of methods")
     parser.add_argument("--quick", action="store_true", help="5 seeds, 60 rows")
     args = parser.parse_args()
     seeds = range(5 if args.quick else args.seeds)
     _common.print_machine((*_common.PACKAGES, "optuna"))
     methods = {name: ours(method) for name, method in OURS.items()} | optunas()
+    methods = {name: m for name, m in methods.items() if name not in args.without}
     problems = {"additive": (Space(ADDITIVE), additive)}
     for width in args.widths:
         function = partial(ridge, width=width)

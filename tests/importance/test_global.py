@@ -279,3 +279,28 @@ def test_equal_seeds_give_equal_tables():
     search = searched(SPACE, additive, 20)
     first, again = (importance_of(search).importances for _ in range(2))
     assert first.equals(again)
+
+
+@pytest.mark.statistics
+def test_the_right_three_of_seven_are_named_at_60_rows():
+    space = {
+        "C": (1e-3, 1e3, "log-uniform"),
+        "gamma": (1e-3, 1e3, "log-uniform"),
+        "kernel": Categorical(["rbf", "poly", "linear"]),
+        "t": (0.0, 1.0),
+        "u": (0.0, 1.0),
+        "n": Integer(1, 10),
+        "other": Categorical(["u", "v"]),
+    }
+    height = {"rbf": 1.0, "poly": 0.7, "linear": 0.4}
+
+    def ridge(p):
+        across = np.log10(p["C"] * p["gamma"])
+        return height[p["kernel"]] * np.exp(-((across / 2) ** 2))
+
+    def is_right(seed):
+        search = searched(space, ridge, 60, seed=seed, noise=0.05)
+        found = importance_of(search, n_boot=0)
+        return set(found.importances.index[:3]) == {"C", "gamma", "kernel"}
+
+    assert np.mean([is_right(seed) for seed in range(20)]) >= 0.9
