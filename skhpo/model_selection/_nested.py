@@ -16,7 +16,8 @@ from skhpo.model_selection._intervals import pooled_standard_error
 from skhpo.model_selection._result import NestedResult
 from skhpo.model_selection._shell import OuterFold, OuterScorer, scoring_twin
 from skhpo.model_selection._splits import check_splits, object_to, outer_splits
-from skhpo.model_selection._stability import space_of, stability_of
+from skhpo.model_selection._stability import stability_of
+from skhpo.space import space_of
 
 
 def nested_cross_validate(

@@ -33,7 +33,8 @@ from skhpo.model_selection._estimate import (
     is_complete,
     score_estimate,
 )
-from skhpo.model_selection._stability import point_of, space_of
+from skhpo.model_selection._stability import point_of
+from skhpo.space import space_of
 
 #: How near to the end of its range, in units of it, a number is at the edge.
 EDGE = 0.05

@@ -19,7 +19,8 @@ from sklearn.utils.metadata_routing import MetadataRequest
 
 from skhpo._sklearn import is_multimetric_scorer, scorer_dict
 from skhpo.model_selection._row_scores import row_scores
-from skhpo.model_selection._stability import point_of, space_of
+from skhpo.model_selection._stability import point_of
+from skhpo.space import space_of
 
 
 class OuterFold(BaseEstimator):

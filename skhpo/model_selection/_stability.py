@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from skhpo.space import Space, mean_pairwise_distance
+from skhpo.space import mean_pairwise_distance
 
 
 @dataclass(frozen=True)
@@ -52,24 +52,6 @@ class Stability:
 
     parameters: Mapping[str, ParameterStability]
     distance: float | None
-
-
-def space_of(search):
-    """Return the space of a search, ours or scikit-learn's; None = cannot be read."""
-    if hasattr(search, "search_space"):
-        return Space(search.search_space)
-    grid = getattr(search, "param_distributions", getattr(search, "param_grid", None))
-    try:
-        return Space(_with_lists(grid))
-    except (TypeError, ValueError):  # a distribution without ppf, say
-        return None
-
-
-def _with_lists(grid):
-    """Return a grid in which each tuple is a list: for us it would be a range."""
-    if isinstance(grid, Mapping):
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in grid.items()}
-    return [_with_lists(branch) for branch in grid]
 
 
 def point_of(space, params):

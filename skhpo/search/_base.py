@@ -54,6 +54,7 @@ from skhpo.model_selection._guards import check_leaks
 from skhpo.optimizers import OldStudy, WarmStart
 from skhpo.search._budget import BudgetUsed
 from skhpo.search._predictions import Keeping, open_keeping
+from skhpo.search._results import tidy
 from skhpo.search._warm_start import Metric, read_old_studies
 from skhpo.space import Space, check_names
 
@@ -199,6 +200,34 @@ class SequentialSearchCV(BaseSearchCV):
     def score_estimate_(self):
         """What ``best_score_`` would be without its expected optimism."""
         return score_estimate(self)
+
+    @property
+    def results_(self):
+        """The trials as a data frame, a row for each row of ``cv_results_``.
+
+        Columns of plain types, to sort, group, plot or write to a file:
+
+        - ``number``: row of ``cv_results_``; ``status``: "complete", "failed",
+          "raced_out", and where there are rungs "promoted" or "stopped";
+        - ``score``, ``std``, ``rank``: of the score that steers the search; where
+          racing skipped folds, ``score`` is the estimate that the rank goes by. Of
+          several metrics the others are ``score_<metric>``;
+        - ``n_resources``: how far it was trained, where that differs;
+        - ``fit_time``: mean seconds of a fit;
+        - ``param_<name>``: numbers as numbers, True and False as such, everything else
+          as text; missing where the parameter is not active.
+        """
+        if "cv_results_" not in vars(self):
+            raise AttributeError(
+                f"This {type(self).__name__} is not fitted yet: results_ is there "
+                "after fit."
+            )
+        return tidy(self.cv_results_, self._steering_name())
+
+    def _steering_name(self):
+        """Return the name of the score that steered the search, or chose its best."""
+        named = [n for n in (self.objective, self.refit) if isinstance(n, str)]
+        return next((n for n in named if f"mean_test_{n}" in self.cv_results_), None)
 
     def summary(self):
         """Say in words what the search found, and what its score is worth.

@@ -211,6 +211,10 @@ class PBTSearchCV(SequentialSearchCV):
         Out-of-fold predictions: ``predictions_[index]`` are those of the candidate in
         row ``index``, one per row of X. Only with ``store_predictions``.
 
+    results_ : DataFrame
+        ``cv_results_`` as a tidy table, a row per trial: number, status, score, std,
+        rank, fit_time, and a column of plain type per parameter.
+
     score_estimate_ : ScoreEstimate
         What ``best_score_`` would be without its expected optimism, with an interval;
         computed when first asked for (doc/score_estimate.rst). Needs

@@ -4,6 +4,7 @@ from skhpo.space._defaults import default_params
 from skhpo.space._dimensions import Categorical, Integer, Ordinal, Real
 from skhpo.space._distance import mean_distances, mean_pairwise_distance
 from skhpo.space._names import check_names
+from skhpo.space._of_search import space_of
 from skhpo.space._space import Space
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "default_params",
     "mean_distances",
     "mean_pairwise_distance",
+    "space_of",
 ]

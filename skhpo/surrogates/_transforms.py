@@ -48,6 +48,13 @@ class ScoreTransform:
         squashed = _squashed(_quarters(scores), self.median, self.spread)
         return np.where(failed, self.failure, (squashed - self.mean) / self.scale)
 
+    def inverse(self, targets: Array) -> Array:
+        """(n,) scores whose targets these are, as far as the squash keeps them."""
+        u = targets * self.scale + self.mean
+        depth = np.exp(np.minimum(np.maximum(-1.0 - u, 0.0), np.log(_DEEPEST)))
+        quarters = self.median + self.spread * np.where(u < -1.0, -depth, u)
+        return quarters / _QUARTER
+
     def slope(self, scores: Array) -> Array:
         """(n,) dt / dy; 0 for a failed evaluation, whose target is a convention."""
         depth = np.maximum(self.median - _quarters(scores), self.spread)

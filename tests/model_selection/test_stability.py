@@ -8,8 +8,8 @@ from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.svm import SVC
 
 from skhpo import BayesSearchCV, Integer
-from skhpo.model_selection._stability import point_of, space_of, stability_of
-from skhpo.space import Space
+from skhpo.model_selection._stability import point_of, stability_of
+from skhpo.space import Space, space_of
 
 SPACE = Space({"C": (1e-2, 1e2, "log-uniform"), "kernel": ["rbf", "linear"]})
 

@@ -101,3 +101,9 @@ def test_what_is_known_exactly_stays_exact_among_many_noisy_ones():
     noise = shrunk_noise(np.array([0.0, 1.0, 3.0, 5.0, 0.0, np.nan]))
     np.testing.assert_allclose(noise[:5], [0.0, 2.0, 3.0, 4.0, 0.0])
     assert noise[5] > 0
+
+
+def test_targets_lead_back_to_the_scores():
+    scores = np.array([0.9, 0.8, 0.7, 0.2, -5.0, -200.0])
+    transform = fit_score_transform(scores)
+    np.testing.assert_allclose(transform.inverse(transform(scores)), scores, rtol=1e-9)

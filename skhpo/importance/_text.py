@@ -1,0 +1,208 @@
+"""Which parameters to tune first, in words.
+
+Notation
+--------
+======== ====== ========================================================================
+symbol   shape  meaning
+======== ====== ========================================================================
+f                posterior mean of the surrogate, as a score
+x_0              the estimator's own parameters, as a point of the space
+x*               the best setting that was evaluated
+x_k              x_(k-1) with one more parameter as in x*: the one that raises f most
+======== ====== ========================================================================
+
+    gain_k = f(x_k) - f(x_(k-1)),  and sum_k gain_k = f(x*) - f(x_0)                 (1)
+
+the ablation path of Fawcett and Hoos [1]_, on the surrogate instead of real runs. The
+order in which the gains come is greedy: of two parameters that help only together the
+first one may show none.
+
+References
+----------
+.. [1] Fawcett, Hoos (2016), Analysing differences between algorithm configurations
+   through ablation, Journal of Heuristics 22.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from skhpo.importance._global import SearchImportance, generator, search_importance
+from skhpo.importance._local import LocalImportance, local_importance
+from skhpo.importance._rows import Rows, read_rows
+from skhpo.importance._sobol import Array, columns_by_name
+from skhpo.importance._surrogate import fit_surrogate
+from skhpo.space import default_params
+
+#: Share of the variance below which a parameter, or a pair, is not worth a line.
+SMALL = 0.05
+
+_EDGE = 0.05  # of the range
+
+
+def tune_first(search, *, metric=None, method="auto", random_state=None):
+    """Say in words which parameters to tune first, and why.
+
+    Parameters
+    ----------
+    search, metric, method, random_state
+        As of :func:`search_importance`.
+
+    Returns
+    -------
+    text : str
+        A numbered list, the most important parameter first: its share of the variance,
+        where it does best, with which others it acts together, and what it gained over
+        the estimator's own value, if the space has that. Then what can be left alone.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skhpo.importance import tune_first
+    >>> X, y = load_iris(return_X_y=True)
+    >>> search = GridSearchCV(
+    ...     KNeighborsClassifier(), {"n_neighbors": [1, 5, 20, 50, 100], "p": [1, 2]}
+    ... ).fit(X, y)
+    >>> print(tune_first(search, random_state=0))
+    Tune first (10 settings, R2 of the surrogate ...):
+    1. n_neighbors: ...
+    Leave alone: p (less than 5 % of the variance each).
+    """
+    options = {"metric": metric, "method": method, "random_state": random_state}
+    whole = search_importance(search, interactions=True, **options)
+    if not whole.is_enough:
+        return _not_enough(whole)
+    local = local_importance(search, **options)
+    gains = ablation(search, **options)
+    return "\n".join(_lines(whole, local, gains, read_rows(search, metric)))
+
+
+def _not_enough(whole: SearchImportance) -> str:
+    reason = whole.reason or (
+        f"the surrogate explains too little of the scores of {whole.n_used} settings "
+        f"(R2 {whole.surrogate_score:.2f})"
+    )
+    return (
+        f"Not enough evidence to say what to tune first: {reason}. Try more settings, "
+        "or folds that make the scores less noisy."
+    )
+
+
+def _lines(
+    whole: SearchImportance, local: LocalImportance, gains: dict, rows: Rows
+) -> Iterator[str]:
+    yield (
+        f"Tune first ({whole.n_used} settings, R2 of the surrogate "
+        f"{whole.surrogate_score:.2f}):"
+    )
+    table = whole.importances
+    matters = table["importance"] * table["share_active"] >= SMALL
+    for number, (name, row) in enumerate(table[matters].iterrows(), 1):
+        reasons = [
+            *_share(row),
+            *_best_value(name, local, rows),
+            *_partners(name, whole.interactions),
+            *_gain(name, gains),
+        ]
+        yield f"{number}. {name}: {'; '.join(reasons)}."
+    rest = table.index[~matters]
+    if len(rest):
+        yield f"Leave alone: {', '.join(rest)} (less than 5 % of the variance each)."
+
+
+def _share(row) -> Iterator[str]:
+    yield f"{row.importance:.0%} of the variance [{row.low:.0%}, {row.high:.0%}]"
+    if row.share_active < 1:
+        yield f"active in {row.share_active:.0%} of the settings"
+
+
+def _best_value(name: str, local: LocalImportance, rows: Rows) -> Iterator[str]:
+    if name not in local.profiles:
+        return
+    value = local.importances.loc[name, "best_value"]
+    text = f"{value:.3g}" if isinstance(value, float) else repr(value)
+    yield f"best near {text}{_edge(name, local, rows)}"
+
+
+def _edge(name: str, local: LocalImportance, rows: Rows) -> str:
+    """A hint where a number does best at the end of its range."""
+    (j, *others) = columns_by_name(rows.space)[name]
+    if others or rows.space.categorical[j]:
+        return ""
+    scores = local.profiles[name]["score"].to_numpy()
+    place = scores.argmax() / max(len(scores) - 1, 1)
+    at_the_end = not _EDGE < place < 1 - _EDGE and len(scores) > 2
+    return ", the end of its range: try a wider one" if at_the_end else ""
+
+
+def _partners(name: str, pairs) -> Iterator[str]:
+    strong = pairs[(pairs["share"] >= SMALL)]
+    found = [
+        f"{row.second if row.first == name else row.first} ({row.share:.0%})"
+        for row in strong.itertuples()
+        if name in (row.first, row.second)
+    ]
+    if found:
+        yield f"acts together with {', '.join(found)}: tune them jointly"
+
+
+def _gain(name: str, gains: dict[str, float]) -> Iterator[str]:
+    if name in gains:
+        yield f"expected gain over the default {gains[name]:+.2g}"
+
+
+def ablation(search, *, metric=None, method="auto", random_state=None):
+    """Tell what each parameter gains on the way from the default to the best: eq. (1).
+
+    Parameters
+    ----------
+    search, metric, method, random_state
+        As of :func:`search_importance`.
+
+    Returns
+    -------
+    gains : dict of str -> float
+        Expected gain of the score, in the order of the path. Empty where the space has
+        no place for the estimator's own parameters, where default and best lie in
+        different alternatives, or where there is no surrogate.
+    """
+    rows = read_rows(search, metric)
+    start = default_params(rows.space, getattr(search, "estimator", None))
+    surrogate = fit_surrogate(
+        rows, method=method, region="all", n_boot=0, rng=generator(random_state)
+    )
+    if start is None or isinstance(surrogate, str):
+        return {}
+    x, best = start[0], rows.points[rows.best]
+    if rows.space.branch_of(x) != rows.space.branch_of(best):
+        return {}
+
+    def score(points: Array) -> Array:
+        return surrogate.transform.inverse(surrogate.predict(points)[0])
+
+    return _path(x, best, rows, score)
+
+
+def _path(x: Array, best: Array, rows: Rows, score) -> dict[str, float]:
+    groups = {n: j for n, j in columns_by_name(rows.space).items()}
+    left = [n for n, j in groups.items() if not _same(x[j], best[j])]
+    U, now = np.where(np.isnan(x), best, x), float(score(x[None])[0])
+    U = np.where(np.isnan(U), 0.5, U)
+    gains = {}
+    while left:
+        tries = np.repeat(U[None], len(left), axis=0)
+        for row, name in enumerate(left):
+            tries[row, groups[name]] = np.where(
+                np.isnan(best[groups[name]]), U[groups[name]], best[groups[name]]
+            )
+        scores = score(rows.space.snap(tries))
+        k = int(scores.argmax())
+        gains[left.pop(k)] = float(scores[k] - now)
+        U, now = tries[k], float(scores[k])
+    return gains
+
+
+def _same(a: Array, b: Array) -> bool:
+    return bool(np.all((a == b) | (np.isnan(a) & np.isnan(b))))
