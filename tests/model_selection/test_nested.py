@@ -36,7 +36,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from skhpo import BayesSearchCV, HyperbandSearchCV
+from skhpo import (
+    BayesSearchCV,
+    EvolutionarySearchCV,
+    HyperbandSearchCV,
+    PBTSearchCV,
+)
 from skhpo.model_selection import (
     LeakageWarning,
     nested_cross_validate,
@@ -60,6 +65,21 @@ SEARCHES = {
         SGDClassifier(random_state=0),
         {"alpha": (1e-5, 1e-1, "log-uniform")},
         max_resource=3,
+        cv=3,
+        random_state=0,
+    ),
+    "evolutionary": EvolutionarySearchCV(
+        SVC(),
+        {"C": (1e-2, 1e2, "log-uniform"), "gamma": (1e-3, 1e1, "log-uniform")},
+        n_iter=12,
+        cv=3,
+        random_state=0,
+    ),
+    "pbt": PBTSearchCV(
+        SGDClassifier(random_state=0),
+        {"alpha": (1e-6, 1e0, "log-uniform")},
+        max_resource=4,
+        n_steps=4,
         cv=3,
         random_state=0,
     ),
@@ -580,7 +600,9 @@ class Spy(SGDClassifier):
         return super().score(X / 100, y)
 
 
-@pytest.mark.parametrize("name", ["grid", "randomized", "bayes", "hyperband"])
+@pytest.mark.parametrize(
+    "name", ["grid", "randomized", "bayes", "hyperband", "evolutionary", "pbt"]
+)
 @pytest.mark.parametrize("grouped", [False, True])
 def test_no_model_is_scored_on_rows_it_knows(name, grouped):
     n = 72
@@ -594,6 +616,12 @@ def test_no_model_is_scored_on_rows_it_knows(name, grouped):
         "bayes": BayesSearchCV(spy, {"alpha": (1e-4, 1e-2)}, n_iter=3, cv=cv),
         "hyperband": HyperbandSearchCV(
             spy, {"alpha": (1e-4, 1e-2)}, max_resource=3, cv=cv
+        ),
+        "evolutionary": EvolutionarySearchCV(
+            spy, {"alpha": (1e-4, 1e-2)}, n_iter=6, cv=cv
+        ),
+        "pbt": PBTSearchCV(
+            spy, {"alpha": (1e-4, 1e-2)}, max_resource=4, n_steps=4, cv=cv
         ),
     }[name]
     given = {"groups": X[:, 1]} if grouped else {}
