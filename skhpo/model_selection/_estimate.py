@@ -428,10 +428,18 @@ def _is_bounded(search, metric):
     return best_possible_score(scorer, search.estimator, lambda _: ()) == 1.0
 
 
+def _is_adaptive(search):
+    """Return whether scores had a say in which candidates were tried."""
+    if hasattr(search, "lineage_"):  # a population
+        return True
+    name = getattr(search, "optimizer_", getattr(search, "algorithm_", "random"))
+    return name not in _NOT_ADAPTIVE
+
+
 def _reservations(search):
     """Say what the estimate cannot see."""
     results = search.cv_results_
-    if getattr(search, "optimizer_", "random") not in _NOT_ADAPTIVE:
+    if _is_adaptive(search):
         yield (
             "the candidates were steered by the same folds: some optimism is left, "
             "which nested_cross_validate sees"
