@@ -69,11 +69,7 @@ SEARCHES = {
         random_state=0,
     ),
     "evolutionary": EvolutionarySearchCV(
-        SVC(),
-        {"C": (1e-2, 1e2, "log-uniform"), "gamma": (1e-3, 1e1, "log-uniform")},
-        n_iter=12,
-        cv=3,
-        random_state=0,
+        TREE, {"max_depth": (1, 9)}, n_iter=6, cv=3, random_state=0
     ),
     "pbt": PBTSearchCV(
         SGDClassifier(random_state=0),
@@ -540,6 +536,21 @@ NOISE_SEARCHES = {
         SGDClassifier(random_state=0),
         {"alpha": (1e-6, 1e0, "log-uniform"), "penalty": ["l1", "l2"]},
         max_resource=3,
+        cv=3,
+        random_state=0,
+    ),
+    "evolutionary": EvolutionarySearchCV(
+        SVC(),
+        {"C": (1e-2, 1e2, "log-uniform"), "gamma": (1e-3, 1e1, "log-uniform")},
+        n_iter=12,
+        cv=3,
+        random_state=0,
+    ),
+    "pbt": PBTSearchCV(
+        SGDClassifier(random_state=0),
+        {"alpha": (1e-6, 1e0, "log-uniform")},
+        max_resource=4,
+        n_steps=4,
         cv=3,
         random_state=0,
     ),
