@@ -148,7 +148,7 @@ def nested_cross_validate(
             y,
             cv=outer,
             scoring=OuterScorer(scoring_twin(search, scoring), scoring, names),
-            params=accepted or None,
+            params=accepted,  # scikit-learn 1.6.0 takes no None here
             n_jobs=n_jobs,
             verbose=max(0, verbose - 1),
             return_estimator=True,
