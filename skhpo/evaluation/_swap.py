@@ -30,13 +30,13 @@ update late); ``loss``, which also changes what a model predicts. Trees of a for
 nothing of each other: nothing can be annealed.
 """
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sklearn.pipeline import Pipeline
 
+from skhpo._errors import warn_user
 from skhpo._sklearn import HAS_MLP_OPTIMIZERS, set_mlp_params, set_passive_aggressive
 from skhpo.evaluation._resources import REGISTRY
 from skhpo.evaluation._stepper import write_params
@@ -273,7 +273,7 @@ def check_swappable(estimator, names, resource=None):
     if not swapped:
         raise ValueError(_refusal(estimator, names, resource))
     if idle:
-        warnings.warn(" ".join([*idle.values(), _IDLE]), stacklevel=3)
+        warn_user(" ".join([*idle.values(), _IDLE]))
     return swapped, tuple(n for n in names if n not in swapped)
 
 

@@ -213,6 +213,19 @@ def search_importance(
     >>> importance.is_enough
     True
     """
+    return examine(
+        search,
+        metric=metric,
+        method=method,
+        region=region,
+        interactions=interactions,
+        n_boot=n_boot,
+        random_state=random_state,
+    )[-1]
+
+
+def examine(search, *, metric, method, region, interactions, n_boot, random_state):
+    """Return the rows, the surrogate (or why there is none), and what it says."""
     check_choice("method", method, METHODS)
     check_choice("region", region, REGIONS)
     if not isinstance(n_boot, Integral) or n_boot < 0:
@@ -222,6 +235,11 @@ def search_importance(
     surrogate = fit_surrogate(
         rows, method=method, region=region, n_boot=n_boot, rng=rng
     )
+    found = _indices(rows, surrogate, region, interactions, rng)
+    return rows, surrogate, found
+
+
+def _indices(rows, surrogate, region, interactions, rng) -> SearchImportance:
     facts = {
         "region": region,
         "metric": rows.metric,

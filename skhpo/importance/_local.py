@@ -121,6 +121,11 @@ def local_importance(search, *, metric=None, method="auto", random_state=None):
     surrogate = fit_surrogate(
         rows, method=method, region="all", n_boot=0, rng=generator(random_state)
     )
+    return local_of(rows, surrogate)
+
+
+def local_of(rows: Rows, surrogate) -> LocalImportance:
+    """The same for rows and a surrogate that are there; text = why there is none."""
     params = None if rows.best is None else rows.space.to_params(rows.points[rows.best])
     if isinstance(surrogate, str):
         empty = pd.DataFrame(columns=["importance", "loss", "best_value"])

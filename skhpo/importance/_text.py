@@ -27,8 +27,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from skhpo.importance._global import SearchImportance, generator, search_importance
-from skhpo.importance._local import LocalImportance, local_importance
+from skhpo.importance._global import SearchImportance, examine, generator
+from skhpo.importance._local import LocalImportance, local_of
 from skhpo.importance._rows import Rows, read_rows
 from skhpo.importance._sobol import Array, columns_by_name
 from skhpo.importance._surrogate import fit_surrogate
@@ -70,13 +70,19 @@ def tune_first(search, *, metric=None, method="auto", random_state=None):
     1. n_neighbors: ...
     Leave alone: p (less than 5 % of the variance each).
     """
-    options = {"metric": metric, "method": method, "random_state": random_state}
-    whole = search_importance(search, interactions=True, **options)
+    rows, surrogate, whole = examine(
+        search,
+        metric=metric,
+        method=method,
+        region="all",
+        interactions=True,
+        n_boot=50,
+        random_state=random_state,
+    )
     if not whole.is_enough:
         return _not_enough(whole)
-    local = local_importance(search, **options)
-    gains = ablation(search, **options)
-    return "\n".join(_lines(whole, local, gains, read_rows(search, metric)))
+    gains = _gains_on_the_way(search, rows, surrogate)
+    return "\n".join(_lines(whole, local_of(rows, surrogate), gains, rows))
 
 
 def _not_enough(whole: SearchImportance) -> str:
@@ -169,10 +175,14 @@ def ablation(search, *, metric=None, method="auto", random_state=None):
         different alternatives, or where there is no surrogate.
     """
     rows = read_rows(search, metric)
-    start = default_params(rows.space, getattr(search, "estimator", None))
     surrogate = fit_surrogate(
         rows, method=method, region="all", n_boot=0, rng=generator(random_state)
     )
+    return _gains_on_the_way(search, rows, surrogate)
+
+
+def _gains_on_the_way(search, rows: Rows, surrogate) -> dict[str, float]:
+    start = default_params(rows.space, getattr(search, "estimator", None))
     if start is None or isinstance(surrogate, str):
         return {}
     x, best = start[0], rows.points[rows.best]

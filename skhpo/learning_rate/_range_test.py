@@ -28,6 +28,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, check_random_state, gen_batches
 
+from skhpo._errors import warn_user
 from skhpo._sklearn import num_samples, take_rows
 from skhpo.evaluation import classes_of, takes
 from skhpo.learning_rate._rate import rate_of
@@ -316,18 +317,14 @@ def _read(lrs, smoothed):
 
 def _warn_of_a_poor_curve(smoothed, found, lrs, lr_max):
     if smoothed.min() > (1 - LEAST_FALL) * smoothed[0]:
-        warnings.warn(
+        warn_user(
             f"The loss hardly fell between the rates {lrs[0]:.3g} and {lrs[-1]:.3g} "
             f"(from {smoothed[0]:.4g} to {smoothed.min():.4g}), so that the suggestion "
             "says little. Scale the features, or give other bounds, a larger "
-            "batch_size or more n_steps.",
-            stacklevel=3,
+            "batch_size or more n_steps."
         )
     elif found["lr_min_loss"] >= lrs[-1] and lrs[-1] >= 0.999 * lr_max:
-        warnings.warn(
-            f"The loss was still falling at lr_max={lr_max!r}: raise lr_max.",
-            stacklevel=3,
-        )
+        warn_user(f"The loss was still falling at lr_max={lr_max!r}: raise lr_max.")
 
 
 def _check_arguments(lr_min, lr_max, n_steps, batch_size, stop_factor):

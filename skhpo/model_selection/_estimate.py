@@ -1,6 +1,5 @@
 """What the best score would be without its expected optimism."""
 
-import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +8,7 @@ from scipy import stats
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import LeaveOneOut, check_cv
 
+from skhpo._errors import warn_user
 from skhpo.evaluation import best_possible_score
 from skhpo.model_selection._bias import (
     any_metric,
@@ -119,13 +119,12 @@ class ScoreEstimate:
         best = self.score + self.bias
         limit = WORTH_A_WARNING * (1.0 if self.bounded else abs(best))
         if self.bias > max(limit, self._standard_error() / 2):
-            warnings.warn(
+            warn_user(
                 f"Picking the best of {self.n_candidates} candidates is expected to "
                 f"flatter best_score_ by {_text(self.bias)} ({_text(best)} -> "
                 f"{_text(self.score)}); report score_estimate_ or "
                 "nested_cross_validate.",
                 OptimismWarning,
-                stacklevel=2,
             )
         return self
 

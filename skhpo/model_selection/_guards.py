@@ -5,13 +5,13 @@ group on both sides?) and never by the splitter's name. Each guard is a function
 returns one message, or None: who calls it decides whether to warn or to refuse.
 """
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from sklearn import get_config
 
+from skhpo._errors import warn_user
 from skhpo._sklearn import num_samples
 from skhpo.evaluation import keeps_groups, trains_on_the_past
 
@@ -189,7 +189,7 @@ def check_leaks(search, X, splits, params):
         own_early_stopping(search.estimator, facts, n_rows, params, not goes_in_rungs),
     ):
         if message is not None:
-            warnings.warn(as_sentence(message), LeakageWarning, stacklevel=5)
+            warn_user(as_sentence(message), LeakageWarning)
 
 
 def _shares_rows(X, params):

@@ -32,6 +32,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from skhpo.model_selection._bias import corrected_variance
+
 #: The pooled standard error is too small by about this, since all models share rows.
 POOLED_FACTOR = 1.25
 
@@ -76,7 +78,7 @@ def pooled_interval(scores, pooled_se, level):
 def nadeau_bengio_interval(scores, rho, level):
     """From the spread of the folds, corrected for the training rows that they share."""
     R = len(scores)
-    se = np.sqrt((1 / R + rho) * np.var(scores, ddof=1))
+    se = np.sqrt(corrected_variance(scores, rho))
     t = stats.t.ppf(0.5 + level / 2, R - 1)
     return interval_around(np.mean(scores), se, t, level, "nadeau-bengio")
 

@@ -9,6 +9,7 @@ from sklearn.base import is_classifier
 from sklearn.model_selection import KFold, StratifiedKFold, check_cv
 from sklearn.utils import check_random_state
 
+from skhpo._errors import warn_user
 from skhpo._sklearn import check_method_params, safe_split
 from skhpo.model_selection._guards import (
     LeakageWarning,
@@ -115,7 +116,7 @@ def _warn_of_early_stopping(search, facts, outer, params):
         search.estimator, facts, n_rows, params, not goes_in_rungs
     )
     if message is not None:
-        warnings.warn(as_sentence(message), LeakageWarning, stacklevel=4)
+        warn_user(as_sentence(message), LeakageWarning)
 
 
 def _inner_splits(search, X, y, number, train, accepted):
@@ -173,4 +174,4 @@ def object_to(message, on_mismatch="raise"):
         return
     if on_mismatch == "raise":
         raise ValueError(as_sentence(message))
-    warnings.warn(as_sentence(message), LeakageWarning, stacklevel=4)
+    warn_user(as_sentence(message), LeakageWarning)

@@ -1,12 +1,11 @@
 """EvolutionarySearchCV: evolutionary algorithms behind scikit-learn's door."""
 
-import warnings
 from inspect import signature
 from numbers import Integral, Real
 
 import numpy as np
 
-from skhpo._errors import did_you_mean
+from skhpo._errors import did_you_mean, warn_user
 from skhpo._sklearn import Interval, StrOptions
 from skhpo.optimizers import (
     CovarianceMatrixAdaptation,
@@ -462,11 +461,9 @@ class EvolutionarySearchCV(SequentialSearchCV):
             chosen = self.algorithm_
             why = "" if self.algorithm != "auto" else " (chosen by algorithm='auto')"
             named = " and ".join(f"algorithm={one!r}" for one in _HAS[name])
-            warnings.warn(
+            warn_user(
                 f"{name}={getattr(self, name)!r} is ignored: algorithm={chosen!r}{why} "
-                f"has none. It matters for {named}.",
-                UserWarning,
-                stacklevel=5,  # whoever called fit
+                f"has none. It matters for {named}."
             )
 
     # ---- assemble

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 
 from skhpo._archive import build_cv_results
+from skhpo._errors import warn_user
 from skhpo._loop import SPACE_EXHAUSTED
 from skhpo._sklearn import Interval, StrOptions
 from skhpo.evaluation import (
@@ -613,13 +614,11 @@ class PBTSearchCV(SequentialSearchCV):
         super()._finish(task, archive)
         if self.stop_reason_ == POPULATION_FAILED:
             failed = max(trial.job.labels["step"] for trial in archive.finished)
-            warnings.warn(
+            warn_user(
                 f"Members failed at step {failed} with nobody left to copy, and the "
                 f"population ended there. The best model has {self.best_resource_} of "
                 f"{task.plan.steps[-1]} {task.training.resource.kind}; "
-                "cv_results_['error'] says what happened.",
-                UserWarning,
-                stacklevel=5,  # whoever called fit
+                "cv_results_['error'] says what happened."
             )
 
     def _params_at_birth(self):

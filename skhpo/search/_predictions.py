@@ -1,12 +1,12 @@
 """What a search keeps of its out-of-fold predictions, and how they are looked at."""
 
-import warnings
 from collections.abc import Mapping
 
 import numpy as np
 from sklearn.base import is_classifier, is_clusterer
 from sklearn.metrics import accuracy_score, r2_score
 
+from skhpo._errors import warn_user
 from skhpo._sklearn import is_own_score, scorer_parts, scorer_response_method
 from skhpo.evaluation import (
     PredictionPlan,
@@ -221,11 +221,9 @@ def open_keeping(store_predictions, task, scorer, n_complete, choices_of):
         Returns the values that the search may set for a parameter, by its name.
     """
     if task.y is None:
-        warnings.warn(
+        warn_user(
             f"store_predictions={store_predictions!r} has no effect without y: there "
-            "is nothing to predict.",
-            UserWarning,
-            stacklevel=6,
+            "is nothing to predict."
         )
         return None
     scoring = _scoring_of(task, scorer, choices_of)
@@ -233,7 +231,7 @@ def open_keeping(store_predictions, task, scorer, n_complete, choices_of):
     n_bytes = _bytes_needed(task, scorer, target, n_complete)
     if store_predictions == "auto":
         if n_bytes is not None and n_bytes > AUTO_BYTES:
-            _warn_of_size(n_bytes, stacklevel=7)  # whoever called fit
+            _warn_of_size(n_bytes)
             return None
         store = PredictionStore(AUTO_BYTES, on_full=_warn_of_size)
     else:
@@ -284,15 +282,13 @@ def _n_outputs(scorer, target):
     return 1 if len(target.classes) <= 2 else len(target.classes)
 
 
-def _warn_of_size(n_bytes=None, stacklevel=2):
+def _warn_of_size(n_bytes=None):
     much = "more than" if n_bytes is None else f"{n_bytes / 1e6:.0f} MB, limit"
-    warnings.warn(
+    warn_user(
         "Predictions are not kept: store_predictions='auto' stops at "
         f"{AUTO_BYTES / 1e6:.0f} MB (this search: {much} {AUTO_BYTES / 1e6:.0f} MB). "
         "score_estimate_ is computed from the scores of the folds. Use "
-        "store_predictions=True to keep them all the same, or False to say no more.",
-        UserWarning,
-        stacklevel=stacklevel,
+        "store_predictions=True to keep them all the same, or False to say no more."
     )
 
 
