@@ -41,9 +41,9 @@ class SearchImportance:
         ``low``, ``high``: standard deviation and 90 % interval over bootstrap samples
         of the rows. ``main``: main effect, the part of it that the parameter has alone;
         the rest is in interactions. ``share_active``: share of the settings in which it
-        is active; rows are ordered by ``importance * share_active``. ``"<branch>"`` is the choice among
-        the alternatives of a list of dicts. Everything is nan where there is no
-        surrogate.
+        is active; rows are ordered by ``importance * share_active``. ``"<branch>"`` is
+        the choice among the alternatives of a list of dicts. Everything is nan where
+        there is no surrogate.
 
     interactions : DataFrame or None
         A row per pair, the strongest first: ``first``, ``second``, ``share`` of the

@@ -205,6 +205,16 @@ def check_some_params(table: Table) -> None:
         raise ValueError("The search has no parameters: all rows are the same setting.")
 
 
+def check_searched(names: Any, table: Table) -> None:
+    """Refuse parameters that the search does not have."""
+    for name in names:
+        if name not in table.names:
+            raise ValueError(
+                f"{name!r} was not searched. The search has {table.names}."
+                + did_you_mean(name, table.names)
+            )
+
+
 def lowest_to_show(scores: Array) -> float:
     """Return the score below which a picture loses more than it shows.
 
