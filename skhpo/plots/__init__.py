@@ -8,12 +8,15 @@ from skhpo.plots._importance import ParamImportanceDisplay
 from skhpo.plots._nested import NestedCVDisplay
 from skhpo.plots._parallel import ParallelCoordinatesDisplay
 from skhpo.plots._population import LineageDisplay, ScheduleDisplay
+from skhpo.plots._rate import LearningRateRangeDisplay
 from skhpo.plots._rungs import RungDisplay
 from skhpo.plots._slices import ParamSliceDisplay
+from skhpo.plots._timeline import TimelineDisplay
 
 __all__ = [
     "ContourDisplay",
     "FoldScoresDisplay",
+    "LearningRateRangeDisplay",
     "LineageDisplay",
     "NestedCVDisplay",
     "ParallelCoordinatesDisplay",
@@ -23,4 +26,5 @@ __all__ = [
     "ScheduleDisplay",
     "SearchComparisonDisplay",
     "SearchHistoryDisplay",
+    "TimelineDisplay",
 ]

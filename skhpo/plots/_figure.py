@@ -95,6 +95,15 @@ def few_ticks(ax, n=5, integer=False, axis="x"):
     which.set_major_locator(MaxNLocator(n, integer=integer))
 
 
+def visible_blues():
+    """The colour map "Blues" without its beginning, which is white on white."""
+    pyplot()
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(colormaps["Blues"](np.linspace(0.3, 1, 256)))
+
+
 def short(value, width=18):
     """Text of a value that fits at an axis or in a label."""
     if isinstance(value, float | np.floating):

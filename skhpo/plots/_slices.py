@@ -11,8 +11,8 @@ from skhpo.plots._figure import (
     few_ticks,
     figure_and_grid,
     legend_above,
-    pyplot,
     show_from,
+    visible_blues,
 )
 from skhpo.plots._surrogate import read_marginals
 from skhpo.plots._table import (
@@ -221,7 +221,7 @@ class ParamSliceDisplay:
             at[is_in],
             scores[is_in],
             c=np.asarray(order)[is_in],
-            cmap=_visible_blues(),
+            cmap=visible_blues(),
             vmin=1,
             vmax=max(2, np.max(order)),
             s=28 if len(scores) <= 60 else 14,
@@ -284,12 +284,3 @@ class ParamSliceDisplay:
                 ticks = axis.ticks()
                 panel.set_xticks(ticks, [axis.text_of(tick) for tick in ticks])
             panel.minorticks_off()
-
-
-def _visible_blues():
-    """The colour map "Blues" without its beginning, which is white on white."""
-    pyplot()
-    from matplotlib import colormaps
-    from matplotlib.colors import ListedColormap
-
-    return ListedColormap(colormaps["Blues"](np.linspace(0.3, 1, 256)))

@@ -55,6 +55,7 @@ from skhpo.optimizers import OldStudy, WarmStart
 from skhpo.search._budget import BudgetUsed
 from skhpo.search._predictions import Keeping, open_keeping
 from skhpo.search._results import tidy
+from skhpo.search._timeline import Timeline
 from skhpo.search._warm_start import Metric, read_old_studies
 from skhpo.space import Space, check_names
 
@@ -224,6 +225,31 @@ class SequentialSearchCV(BaseSearchCV):
             )
         return tidy(self.cv_results_, self._steering_name())
 
+    @property
+    def timeline_(self):
+        """Who fitted what, and when: a data frame with a row for each fit of a fold.
+
+        In the order of their beginnings:
+
+        - ``number``: row of ``cv_results_``; -1 for candidates that have none, since
+          the search ended before they did;
+        - ``split``: the fold; ``worker``: host and process, and the thread where it is
+          not the main one;
+        - ``start``: seconds since the beginning of the first fit, by the clock on the
+          wall; ``seconds``: from there to the end of scoring;
+        - ``status``: what became of the candidate, as in ``results_``; "ahead" for a
+          fold that turned out not to be needed, "interrupted" for a candidate that was
+          not evaluated to its end.
+
+        It is there after an interrupted search, too. ``TimelineDisplay`` draws it.
+        """
+        if "_timeline" not in vars(self):
+            raise AttributeError(
+                f"This {type(self).__name__} is not fitted yet: timeline_ is there "
+                "after fit."
+            )
+        return self._timeline.frame()
+
     def _steering_name(self):
         """Return the name of the score that steered the search, or chose its best."""
         named = [n for n in (self.objective, self.refit) if isinstance(n, str)]
@@ -286,6 +312,7 @@ class SequentialSearchCV(BaseSearchCV):
         """
         for name in [name for name in vars(self) if _is_fitted_name(name)]:
             delattr(self, name)
+        vars(self).pop("_timeline", None)
 
     def _check(self, X, y, params):
         _check_misplaced(self, params)
@@ -453,6 +480,7 @@ class SequentialSearchCV(BaseSearchCV):
                 self._publish_interrupted(task, archive)
                 raise
             finally:
+                self._timeline = Timeline.of(archive)
                 if task.old:
                     self.warm_start_ = optimizer.summary
             self.stop_reason_ = self._stop_reason(task, reason, archive)
