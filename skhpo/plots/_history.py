@@ -16,6 +16,7 @@ from skhpo.plots._figure import (
 )
 from skhpo.plots._table import (
     best_so_far,
+    is_final_height,
     lowest_to_show,
     read_table,
     row_of_default,
@@ -55,6 +56,7 @@ def history_data(search: Any, metric: str | None = None, x: str = "candidates") 
         "scores": table.guess,
         "best": np.where(has_winner, table.score[winners], np.nan),
         "best_se": np.where(has_winner, errors[winners], np.nan),
+        "best_is_full": is_final_height(winners, table.resource),
         "winner": int(winners[-1]) if has_winner.any() else None,
         "is_full": np.isfinite(table.score) & table.at_the_top,
         "default_score": float(table.score[default]) if is_fair else None,
@@ -74,7 +76,9 @@ class SearchHistoryDisplay:
 
     The band is one standard error of the best candidate's mean over its folds: gains
     smaller than that may be luck of the splits. Where the best-so-far line went flat
-    long ago, more candidates would hardly have helped.
+    long ago, more candidates would hardly have helped. In a search in rungs the line is
+    thin and dotted until the first candidate was trained as far as any: scores before
+    and after cannot be compared.
 
     Use :meth:`from_search` to make one from a fitted search.
 
@@ -88,6 +92,8 @@ class SearchHistoryDisplay:
         Score of what would have won after each row.
     best_se : array-like of shape (n,), default=None
         Standard error of ``best``.
+    best_is_full : array-like of bool, shape (n,), default=None
+        Whether ``best`` was trained as far as any; None = all.
     winner : int, default=None
         The row with the best score among those trained furthest.
     is_full : array-like of bool, shape (n,), default=None
@@ -109,7 +115,9 @@ class SearchHistoryDisplay:
     failed_points_ : matplotlib Line2D or None
         Candidates that failed, at the lower edge.
     line_ : matplotlib Line2D
-        Best so far.
+        Best so far, of those trained as far as any; nan before there are some.
+    early_line_ : matplotlib Line2D or None
+        Best so far, of those trained less.
     band_ : matplotlib PolyCollection or None
     star_ : matplotlib Line2D or None
         The best of all.
@@ -136,6 +144,7 @@ class SearchHistoryDisplay:
         best,
         *,
         best_se=None,
+        best_is_full=None,
         winner=None,
         is_full=None,
         default_score=None,
@@ -146,6 +155,7 @@ class SearchHistoryDisplay:
         self.scores = scores
         self.best = best
         self.best_se = best_se
+        self.best_is_full = best_is_full
         self.winner = winner
         self.is_full = is_full
         self.default_score = default_score
@@ -233,10 +243,12 @@ class SearchHistoryDisplay:
             )
 
     def _draw_best(self, x):
-        best = np.asarray(self.best, float)
+        every = np.asarray(self.best, float)
+        best = self._of_full(every)
         (self.line_,) = self.ax_.step(
             x, best, where="post", color=BLUE, linewidth=2, label="best so far"
         )
+        self._draw_early(x, np.where(np.isfinite(best), np.nan, every))
         self.band_ = None
         if self.best_se is not None and np.isfinite(self.best_se).any():
             error = np.asarray(self.best_se, float)
@@ -262,6 +274,24 @@ class SearchHistoryDisplay:
                 markeredgewidth=0.5,
                 label="best",
                 zorder=4,
+            )
+
+    def _of_full(self, best):
+        if self.best_is_full is None:
+            return best
+        return np.where(self.best_is_full, best, np.nan)
+
+    def _draw_early(self, x, early):
+        self.early_line_ = None
+        if np.isfinite(early).any():
+            (self.early_line_,) = self.ax_.step(
+                x,
+                early,
+                where="post",
+                color=BLUE,
+                linestyle=":",
+                linewidth=1.2,
+                label="of those trained less",
             )
 
     def _limit(self, scores):

@@ -156,6 +156,12 @@ def best_so_far(score: Array, resource: Array | None = None) -> NDArray[np.intp]
     return np.array(winners, dtype=np.intp)
 
 
+def is_final_height(winners: NDArray[np.intp], resource: Array) -> NDArray[np.bool_]:
+    """(n,): whether a best so far was trained as far as the last one: comparable."""
+    is_there = winners >= 0
+    return is_there & (resource[winners] == resource[winners[-1]])
+
+
 def standard_error(folds: Array) -> Array:
     """(n,): standard error of the mean over folds, as if these were independent.
 
@@ -215,16 +221,27 @@ def check_searched(names: Any, table: Table) -> None:
             )
 
 
+#: Scores are absurd that are so many times as far from the best as the median is.
+_ABSURD = 50
+
+#: The share of scores that lies below what is shown at least, in the order of trying.
+_TAILS = (0.1, 0.2, 0.3, 0.4, 0.5)
+
+
 def lowest_to_show(scores: Array) -> float:
     """Return the score below which a picture loses more than it shows.
 
-    One absurd candidate among many would press all others into a line. Where the lower
-    tenth reaches further down than the rest of the scores reaches up, the axis ends one
-    such distance below it. -inf = show all.
+    Absurd candidates would press all others into a line. The axis ends as far below the
+    lower tenth of the scores as this is below the best. Where the lower tenth is absurd
+    itself, the lower fifth counts instead, and so on up to the half. -inf = show all.
     """
     known = scores[np.isfinite(scores)]
     if len(known) < 10:
         return -np.inf
-    low, high = np.quantile(known, 0.1), known.max()
-    floor = low - (high - low)
-    return float(floor) if high > low and known.min() < floor else -np.inf
+    high = known.max()
+    reach = high - np.quantile(known, _TAILS)  # in descending order
+    reach = reach[reach > 0]  # more than half may be equally good
+    if len(reach) == 0:
+        return -np.inf
+    floor = high - 2 * reach[reach <= _ABSURD * reach[-1]][0]
+    return float(floor) if known.min() < floor else -np.inf

@@ -112,3 +112,20 @@ def test_own_values_that_were_not_trained_to_the_end_are_no_line(hyperband):
     assert history_data(Search())["default_score"] is None
     Search.cv_results_["params"] = [own] * len(results["params"])
     assert history_data(Search())["default_score"] is not None
+
+
+def test_the_line_of_a_search_in_rungs_never_falls(plt, hyperband):
+    display = SearchHistoryDisplay.from_search(hyperband)
+    line, early = (x.get_ydata() for x in (display.line_, display.early_line_))
+    assert (np.diff(line[np.isfinite(line)]) >= 0).all()
+    assert not (np.isfinite(line) & np.isfinite(early)).any()
+    first = np.flatnonzero(np.isfinite(line))[0]
+    results = hyperband.cv_results_
+    assert first == np.flatnonzero(results["n_resources"] == 9)[0]
+    assert line[-1] == hyperband.best_score_
+
+
+def test_a_search_without_rungs_has_one_line(plt, grid):
+    display = SearchHistoryDisplay.from_search(grid)
+    assert display.early_line_ is None
+    assert np.isfinite(display.line_.get_ydata()).all()
