@@ -11,14 +11,13 @@ from skhpo.plots._figure import (
     few_ticks,
     figure_and_grid,
     legend_above,
-    show_from,
+    limit_scores,
     visible_blues,
 )
 from skhpo.plots._surrogate import read_marginals
 from skhpo.plots._table import (
     check_searched,
     check_some_params,
-    lowest_to_show,
     read_table,
 )
 
@@ -232,10 +231,7 @@ class ParamSliceDisplay:
         if is_in[best]:
             panel.plot(at[best], scores[best], "*", color=ORANGE, ms=12, mec="black")
         self._scale(panel, axis)
-        floor = lowest_to_show(scores)
-        n_below = int((scores < floor).sum())
-        if n_below:
-            show_from(panel, floor, n_below if is_first else 0)
+        limit_scores(panel, scores, note=is_first)
         return points
 
     def _draw_curve(self, panel, axis, curve):
