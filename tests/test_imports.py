@@ -43,7 +43,7 @@ MAY_IMPORT = {
     **READERS,
     "testing": set(PARTS),
     "search": {*PARTS, "model_selection", "importance"},
-    "model_selection": {*PARTS, "search"},
+    "model_selection": {*PARTS, "search", "plots"},
     "skhpo": {
         "search",
         "space",

@@ -21,6 +21,7 @@ than an order of magnitude.
 """
 
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ from skhpo.model_selection._estimate import (
     is_complete,
     score_estimate,
 )
+from skhpo.model_selection._pictures import draw_pictures, pictures_as_html
 from skhpo.model_selection._stability import point_of
 from skhpo.space import space_of
 
@@ -76,6 +78,10 @@ class TuningReport:
         ``gain``: what the best cross-validated score would gain if twice as many
         candidates were tried; ``interval``: 90 %, from resampled candidates. None for
         fewer than 8 candidates.
+
+    pictures : dict of str -> bytes
+        PNG images: ``"history"``, ``"leaders"``, ``"importance"`` and ``"slices"``, as
+        far as they can be drawn. A notebook shows them below the text.
     """
 
     name: str
@@ -85,9 +91,13 @@ class TuningReport:
     optimism: Any
     edges: dict = field(default_factory=dict)
     doubling: dict | None = None
+    pictures: dict = field(default_factory=dict)
+
+    def _repr_html_(self):
+        return f"<pre>{escape(repr(self))}</pre>{pictures_as_html(self.pictures)}"
 
     def to_dict(self):
-        """Return everything as plain dicts, lists and numbers.
+        """Return everything but the pictures as plain dicts, lists and numbers.
 
         Returns
         -------
@@ -171,7 +181,16 @@ class TuningReport:
 
 
 def tuning_report(
-    search, X, y=None, *, top=3, seeds=5, params=None, cv=None, n_jobs=None
+    search,
+    X,
+    y=None,
+    *,
+    top=3,
+    seeds=5,
+    params=None,
+    cv=None,
+    n_jobs=None,
+    pictures=True,
 ):
     """Judge a finished search: stability, gain, optimism, edges and budget.
 
@@ -188,10 +207,15 @@ def tuning_report(
     top, seeds, params, cv, n_jobs
         As of :func:`~skhpo.model_selection.confirm`.
 
+    pictures : bool, default=True
+        Whether to draw the search, for notebooks and ``report.pictures``: a second or
+        two. Without matplotlib there are none.
+
     Returns
     -------
     report : TuningReport
-        Its repr is the text; ``to_dict()`` has the numbers.
+        Its repr is the text; ``to_dict()`` has the numbers. In a notebook the pictures
+        stand below.
 
     References
     ----------
@@ -208,7 +232,7 @@ def tuning_report(
     >>> search = GridSearchCV(
     ...     KNeighborsClassifier(), {"n_neighbors": [50, 60, 70, 80]}
     ... ).fit(X, y)
-    >>> report = tuning_report(search, X, y, top=1, seeds=3)
+    >>> report = tuning_report(search, X, y, top=1, seeds=3, pictures=False)
     >>> report.edges
     {'n_neighbors': 'lower end'}
     >>> report.gain["mean"] < 0  # 5 neighbours would be better
@@ -231,6 +255,7 @@ def tuning_report(
         optimism=optimism,
         edges=edges(search),
         doubling=value_of_doubling(_candidate_scores(search)),
+        pictures=draw_pictures(search, chosen_metric(search)) if pictures else {},
     )
 
 
