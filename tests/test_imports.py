@@ -20,6 +20,8 @@ PARTS = {
     "_clock": set(),
     "_version": set(),
     "_random": {"_errors"},
+    "_table": {"_errors"},
+    "_statistics": set(),
     "_types": {"_errors"},
     "_sklearn": {"_errors"},
     "space": {"_errors"},
@@ -35,8 +37,8 @@ PARTS = {
 }
 READERS = {
     "learning_rate": {"evaluation", "_sklearn", "_errors"},
-    "importance": {"space", "surrogates", "_types", "_sklearn", "_errors", "_random"},
-    "plots": {"importance", "space", "surrogates", "_types", "_errors"},
+    "importance": {"_table", "space", "surrogates", "_errors"},
+    "plots": {"_table", "_statistics", "importance", "space", "surrogates", "_errors"},
 }
 MAY_IMPORT = {
     **PARTS,

@@ -9,12 +9,12 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import LeaveOneOut, check_cv
 
 from skhpo._errors import warn_user
+from skhpo._statistics import corrected_variance
 from skhpo.evaluation import best_possible_score
 from skhpo.model_selection._bias import (
     any_metric,
     bbc_draws,
     bootstrap_weights,
-    corrected_variance,
     fast_score,
     merged_folds,
     pooled,

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from scipy import special, stats
 
-from skhpo.model_selection._bias import corrected_variance
+from skhpo._statistics import corrected_variance
 from skhpo.model_selection._confirm import confirm, rescore
 from skhpo.model_selection._estimate import (
     chosen_metric,

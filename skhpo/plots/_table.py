@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 
 from skhpo._errors import did_you_mean
+from skhpo._table import MEAN, PARTIAL, chosen_metric
 
 Array = NDArray[np.float64]
 
@@ -69,9 +70,9 @@ def read_table(search: Any, metric: str | None = None) -> Table:
     ``metric=None``: the only one, or the one that steered or chose the best row.
     """
     results = results_of(search)
-    name = _chosen_metric(search, results, metric)
-    score = np.array(results[f"mean_test_{name}"], dtype=float)
-    guess = np.array(results.get(f"mean_test_{name}_partial", score), dtype=float)
+    name = chosen_metric(search, results, metric)
+    score = np.array(results[MEAN + name], dtype=float)
+    guess = np.array(results.get(MEAN + name + PARTIAL, score), dtype=float)
     failed = _failed(results, len(score))
     score, guess = (np.where(failed, np.nan, _finite(v)) for v in (score, guess))
     folds = _folds(results, name)
@@ -84,28 +85,6 @@ def read_table(search: Any, metric: str | None = None) -> Table:
         np.array(results.get("n_resources", np.zeros(len(score))), dtype=float),
         list(results["params"]),
     )
-
-
-def _chosen_metric(search, results, metric):
-    names = [
-        key.removeprefix("rank_test_")
-        for key in results
-        if key.startswith("rank_test_")
-    ]
-    if metric is None:
-        wishes = [getattr(search, "refit", None), getattr(search, "objective", None)]
-        candidates = names if len(names) == 1 else [w for w in wishes if w in names]
-        if not candidates:
-            raise ValueError(
-                f"The search has {len(names)} metrics {names}: choose one with metric=."
-            )
-        return candidates[0]
-    if metric not in names:
-        hint = did_you_mean(metric, names)
-        raise ValueError(
-            f"metric={metric!r} is none of the metrics of this search: {names}.{hint}"
-        )
-    return metric
 
 
 def _written(search, name):

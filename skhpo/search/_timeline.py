@@ -1,6 +1,7 @@
 """``timeline_``: who fitted what, and when. Kept as small arrays, shown as a table."""
 
 from dataclasses import dataclass
+from math import isnan
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,8 @@ class Timeline:
     worker, status : (n,) array of int
         Places in ``workers`` and ``statuses``.
     start, seconds : (n,) array
-        Since the beginning of the first fit, and how long it took.
+        Since the beginning of the first fit, and how long it took. A start that nobody
+        wrote down (a worker that died) is nan, and stands at the end.
     workers, statuses : tuple of str
     """
 
@@ -38,7 +40,7 @@ class Timeline:
     @classmethod
     def of(cls, archive):
         """Read what an archive remembers, at the end of a search or where it broke."""
-        fits = sorted(_fits(archive), key=lambda fit: fit[3])
+        fits = sorted(_fits(archive), key=lambda fit: (isnan(fit[3]), fit[3]))
         number, split, worker, start, seconds, status = (
             zip(*fits, strict=True) if fits else ([],) * len(_COLUMNS)
         )
@@ -49,7 +51,7 @@ class Timeline:
             number=np.array(number, dtype=np.int32),
             split=np.array(split, dtype=np.int16),
             worker=worker.astype(np.int16),
-            start=start - start.min(initial=np.inf),
+            start=start - (start[0] if fits else 0.0),
             seconds=np.array(seconds, dtype=np.float32),
             status=status.astype(np.int8),
             workers=workers,

@@ -155,6 +155,16 @@ def test_folds_that_ran_ahead_are_there_and_twins_are_not():
     assert list(frame["status"]) == ["complete", "complete", "interrupted", "ahead"]
 
 
+def test_a_fit_whose_beginning_is_not_known_stands_at_the_end():
+    archive = Archive(3, lambda scores: None)
+    trial = archive.open(Job(Proposal(0, np.zeros(1))), {})
+    for fold, started in ((0, np.nan), (1, 8.0), (2, 7.0)):
+        archive.add(FoldOutcome(trial.id, fold, 0.5, None, 1, 1, started=started))
+    frame = Timeline.of(archive).frame()
+    assert list(frame["split"]) == [2, 1, 0]
+    np.testing.assert_array_equal(frame["start"], [0, 1, np.nan])
+
+
 def test_before_fit_the_error_says_so():
     search = BayesSearchCV(SVC(), SPACE)
     assert not hasattr(search, "timeline_")
