@@ -210,6 +210,11 @@ class BayesSearchCV(SequentialSearchCV):
         ``cv_results_`` as a tidy table, a row per trial: number, status, score, std,
         rank, fit_time, and a column of plain type per parameter.
 
+    timeline_ : DataFrame
+        Who fitted what, and when: a row per fit of a fold with number (row of
+        ``cv_results_``), split, worker, start, seconds and status; also in an
+        interrupted search.
+
     score_estimate_ : ScoreEstimate
         What ``best_score_`` would be without its expected optimism, with an interval;
         computed when first asked for (doc/score_estimate.rst). Needs
