@@ -256,6 +256,8 @@ class ContourDisplay:
         ]
 
     def _scale(self):
+        from matplotlib.ticker import NullLocator
+
         for which, axis in zip("xy", self.axes, strict=True):
             getattr(self.ax_, f"set_{which}label")(axis.name)
             if axis.is_category:
@@ -267,6 +269,8 @@ class ContourDisplay:
                 few_ticks(self.ax_, 6, axis.is_integer, which)
             else:
                 getattr(self.ax_, f"set_{which}scale")(axis.scale)
+                lines = self.ax_.xaxis if which == "x" else self.ax_.yaxis
+                lines.set_minor_locator(NullLocator())  # logit writes at each of them
 
     def _draw_doubt(self):
         self.doubt_ = None

@@ -5,6 +5,7 @@ from matplotlib.contour import QuadContourSet
 
 from skhpo.importance._marginal import marginals
 from skhpo.plots import ContourDisplay
+from skhpo.plots._axis import param_axes
 from skhpo.plots._contour import _edges, contour_data
 from tests.plots.conftest import searched
 from tests.plots.test_axis import axis_of
@@ -100,3 +101,12 @@ def test_cells_meet_half_way_on_the_own_scale():
     np.testing.assert_allclose(_edges(axis, np.array([1, 100.0])), [1, 10, 100])
     category = axis_of(["x", "y"])
     np.testing.assert_allclose(_edges(category, np.array([0, 1])), [-0.5, 0.5, 1.5])
+
+
+def test_a_logit_axis_has_room_for_its_labels(plt):
+    axes = param_axes(
+        [{"a": k / 20, "b": k} for k in range(1, 20)], ["a", "b"], {"a": "logit"}
+    )
+    display = ContourDisplay(axes, np.arange(19.0)).plot()
+    assert display.ax_.get_xscale() == "logit"
+    assert len(display.ax_.get_xticks(minor=True)) == 0
