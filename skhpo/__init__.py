@@ -1,6 +1,6 @@
 """Hyperparameter search estimators for scikit-learn."""
 
-from skhpo._callbacks import Progress
+from skhpo._callbacks import Progress, SearchBegin, SearchEnd
 from skhpo._stopping import ExpectedGainBelow, NoImprovement, TargetReached
 from skhpo._version import __version__
 from skhpo.search import (
@@ -28,6 +28,8 @@ __all__ = [
     "PI",
     "Progress",
     "Real",
+    "SearchBegin",
+    "SearchEnd",
     "TargetReached",
     "Thompson",
     "UCB",
