@@ -178,6 +178,19 @@ def _tell_end(callback, make_end, _type, error, _traceback):
     callback.on_search_end(make_end(error))
 
 
+def without_stack(traceback: str | None) -> str:
+    r"""The error that a traceback ends with, and its message, in one line.
+
+    Examples
+    --------
+    >>> without_stack("Traceback:\n  File ...\nValueError: C is\nnegative\n")
+    'ValueError: C is negative'
+    """
+    lines = (traceback or "").strip().splitlines()
+    last = max((i for i, line in enumerate(lines) if line[:1].isspace()), default=-1)
+    return " ".join(lines[last + 1 :] or lines[-1:]).strip()
+
+
 class Log:
     """Writes to the logger "skhpo": begin, end and each new best, INFO; trials, DEBUG.
 
@@ -197,7 +210,7 @@ class Log:
         if not logger.isEnabledFor(level):
             return
         after = "" if progress.n_resources is None else f" at {progress.n_resources}"
-        error = (progress.error or "").strip().rpartition("\n")[2]
+        error = without_stack(progress.error)
         logger.log(
             level,
             "%strial %d%s: %s, score %.6g, %.3g s, %s%s",

@@ -444,6 +444,7 @@ class SequentialSearchCV(BaseSearchCV):
         if self.store_predictions:
             task.keeping = self._open_keeping(task)
         archive = task.archive = self._archive(task)
+        task.began = time.monotonic()
         planned = self._n_planned(task)
         optimizer = self._optimizer(task, archive)
         with self._evaluator(task, planned, archive) as evaluator:
