@@ -1,5 +1,7 @@
 """Small searches to be recorded."""
 
+import warnings
+
 from skhpo import BayesSearchCV
 from tests.search.doors import X, y
 from tests.search.spies import Toy
@@ -20,7 +22,9 @@ def recorded(tracker, estimator=None, space=SPACE, **parameters):
     """Return a fitted search of a few trials that ``tracker`` recorded."""
     parameters = {"n_iter": 6, "cv": 3, "random_state": 0, **parameters}
     search = BayesSearchCV(estimator or Toy(), space, callbacks=tracker, **parameters)
-    return search.fit(X, y)
+    with warnings.catch_warnings():  # of Fussy
+        warnings.filterwarnings("ignore", "One or more of the test scores")
+        return search.fit(X, y)
 
 
 def interrupt(progress):

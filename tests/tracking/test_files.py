@@ -61,6 +61,7 @@ def test_each_trial_is_one_line_and_one_object(tmp_path):
     assert pd.read_json(path, lines=True).shape[0] == 8
 
 
+@quiet
 def test_values_of_any_kind(tmp_path):
     space = {
         "C": [1, 0.5],

@@ -130,7 +130,8 @@ def test_below_an_active_run_nothing_of_the_users_changes(mlflow, uri):
 
 def test_long_and_many_parameters_fit_into_the_limits_of_mlflow(mlflow, uri):
     space = {"a": [0.5], "kind": ["x" * 9000]}
-    recorded(MLflowCallback("trials", tracking_uri=uri), space=space, n_iter=1)
+    callback = MLflowCallback("trials", tracking_uri=uri)
+    recorded(callback, space=space, n_iter=1, scoring=lambda e, X, y: 0.5)
     parent, (trial,) = runs_of(mlflow, uri)
     assert trial.data.params["kind"] == "x" * 500
 
