@@ -14,6 +14,8 @@ from functools import partial
 from math import nan
 from typing import Any
 
+from skhpo._errors import without_stack
+
 logger = logging.getLogger("skhpo")
 
 
@@ -176,19 +178,6 @@ def told_of_search(
 
 def _tell_end(callback, make_end, _type, error, _traceback):
     callback.on_search_end(make_end(error))
-
-
-def without_stack(traceback: str | None) -> str:
-    r"""The error that a traceback ends with, and its message, in one line.
-
-    Examples
-    --------
-    >>> without_stack("Traceback:\n  File ...\nValueError: C is\nnegative\n")
-    'ValueError: C is negative'
-    """
-    lines = (traceback or "").strip().splitlines()
-    last = max((i for i, line in enumerate(lines) if line[:1].isspace()), default=-1)
-    return " ".join(lines[last + 1 :] or lines[-1:]).strip()
 
 
 class Log:

@@ -9,7 +9,6 @@ from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 
 from skhpo import BayesSearchCV
-from skhpo._callbacks import without_stack
 from tests.search.doors import SPACE, X, doors_at_all, n_rows, one_door, y
 from tests.search.spies import Toy
 
@@ -204,20 +203,3 @@ def test_the_log_says_what_ended_a_search(door, caplog):
     with caplog.at_level(logging.INFO, "skhpo"), pytest.raises(ValueError):
         door.search(Toy(), SPACE, callbacks=stop).fit(X, y)
     assert "the disk is full" in caplog.records[-1].getMessage()
-
-
-# ---- tracebacks
-
-
-@pytest.mark.parametrize(
-    "traceback, line",
-    [
-        (None, ""),
-        ("", ""),
-        ("Traceback:\n  File x\n    f()\nKeyError: 3\n", "KeyError: 3"),
-        ("Traceback:\n  File x\nValueError: a\nb\n", "ValueError: a b"),
-        ("Traceback:\n  File x\nValueError: a\n  b\n", "b"),
-    ],
-)
-def test_the_error_of_a_traceback_in_one_line(traceback, line):
-    assert without_stack(traceback) == line

@@ -60,6 +60,7 @@ from skhpo.model_selection import score_estimate, summary
 from skhpo.model_selection._guards import check_leaks
 from skhpo.optimizers import OldStudy, WarmStart
 from skhpo.search._budget import BudgetUsed
+from skhpo.search._html import panel
 from skhpo.search._predictions import Keeping, open_keeping
 from skhpo.search._results import tidy
 from skhpo.search._warm_start import Metric, read_old_studies
@@ -249,6 +250,21 @@ class SequentialSearchCV(BaseSearchCV):
             optimism of that score.
         """
         return summary(self)
+
+    @property
+    def _repr_html_(self):
+        """Return what notebooks show: the result, then scikit-learn's diagram.
+
+        Not there where scikit-learn is configured to show text.
+        """
+        diagram = super()._repr_html_
+        return lambda: panel(self) + diagram()
+
+    def _repr_mimebundle_(self, **kwargs):
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in bundle:
+            bundle["text/html"] = panel(self) + bundle["text/html"]
+        return bundle
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, **params):
@@ -467,6 +483,7 @@ class SequentialSearchCV(BaseSearchCV):
                 self._publish_interrupted(task, archive)
                 raise
             finally:
+                self.search_time_ = time.monotonic() - task.began
                 if task.old:
                     self.warm_start_ = optimizer.summary
             self.stop_reason_ = self._stop_reason(task, reason, archive)
@@ -650,6 +667,7 @@ class SequentialSearchCV(BaseSearchCV):
         """Keep the table and the best of what was finished; there is no refit."""
         if not archive.finished:
             return
+        self._publish_scorer(task)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is reported is the interruption
             self._publish(task, archive)
@@ -668,10 +686,7 @@ class SequentialSearchCV(BaseSearchCV):
         self._publish_predictions(task, archive)
         if archive.incumbent is None:  # every fit went well, no score is a number
             warn_user(_no_score_message(archive))
-        if is_multimetric_scorer(task.scorer):
-            self.scorer_ = scorer_dict(task.scorer)
-        else:
-            self.scorer_ = task.scorer
+        self._publish_scorer(task)
         if self.refit or not self.multimetric_:
             self._select(task, archive)
         if self.refit:
@@ -680,6 +695,10 @@ class SequentialSearchCV(BaseSearchCV):
     def _publish(self, task, archive):
         """Make the table of what was evaluated."""
         self.cv_results_ = build_cv_results(archive, self.return_train_score)
+
+    def _publish_scorer(self, task):
+        several = is_multimetric_scorer(task.scorer)
+        self.scorer_ = scorer_dict(task.scorer) if several else task.scorer
 
     def _publish_predictions(self, task, archive):
         predictions = task.keeping and task.keeping.predictions(archive, task.splits)

@@ -227,6 +227,9 @@ class BayesSearchCV(SequentialSearchCV):
     n_splits_ : int
         Number of folds.
 
+    search_time_ : float
+        Seconds that the search took, without the final fit.
+
     refit_time_ : float
         Seconds of the final fit.
 

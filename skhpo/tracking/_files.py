@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from skhpo._callbacks import Progress, SearchBegin, SearchEnd, without_stack
+from skhpo._callbacks import Progress, SearchBegin, SearchEnd
+from skhpo._errors import without_stack
 from skhpo.tracking._tracker import Tracker
 from skhpo.tracking._values import number_or_text, plain
 
