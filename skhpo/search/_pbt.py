@@ -196,6 +196,7 @@ class PBTSearchCV(SequentialSearchCV):
     callbacks : callable or list of callables, default=None
         Functions ``f(progress)`` called after each row with a
         :class:`~skhpo.Progress`; returning something truthy ends the search.
+        Those of ``skhpo.tracking`` record the search: files, MLflow, TensorBoard.
         scikit-learn's own callbacks (>= 1.9) are registered with ``set_callbacks``.
 
     Attributes
