@@ -43,7 +43,8 @@ class Progress:
         "complete", "failed", or "raced_out" where folds were skipped. Whether a
         candidate will be promoted to the next rung is not known yet.
     best_params : dict or None
-        Best setting so far; None while every candidate failed.
+        Best setting so far, with rungs of those trained furthest; None while every
+        candidate failed.
     best_score : float
         Its mean score; nan while every candidate failed.
     elapsed : float
