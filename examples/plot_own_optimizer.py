@@ -31,19 +31,11 @@ from skhpo.plots import SearchComparisonDisplay
 #
 # ``space`` knows everything about the parameters. Settings are points of the unit cube,
 # whatever stands behind them: ``space.sample`` draws some, ``space.perturb`` changes
-# some, and both keep to the space.
+# some. All that is drawn comes from ``rng``, so that ``random_state`` decides.
 
 
 class Annealing:
-    """Simulated annealing: worse settings are accepted, ever more rarely.
-
-    Parameters
-    ----------
-    space : skhpo.space.Space
-        What is searched.
-    rng : numpy.random.Generator
-        From it all that is drawn, so that ``random_state`` decides.
-    """
+    """Simulated annealing: worse settings are accepted, ever more rarely."""
 
     def __init__(self, space, rng):
         self.space, self.rng = space, rng
@@ -53,7 +45,7 @@ class Annealing:
 
     def ask(self, n):
         """Return up to ``n`` settings to try."""
-        if self.n_random > 0:
+        if self.n_random > 0 or self.point is None:
             return self.space.sample(n, self.rng)
         return self.space.perturb([self.point] * n, 0.1, self.rng)
 

@@ -86,8 +86,8 @@ print(f"other docstrings {search.score(at(test, texts), at(test, labels)):.3f}")
 # The picture
 # -----------
 #
-# Each line is a candidate; the best tenth is drawn in colour. Where the coloured lines
-# meet, the choice matters; where they spread, it does not.
+# Each line is a candidate; the best third is drawn in colour. Where the coloured lines
+# meet, the choice matters; where they spread, it matters less.
 
-ParallelCoordinatesDisplay.from_search(search)
+ParallelCoordinatesDisplay.from_search(search, top=0.3)
 plt.show()
