@@ -56,7 +56,8 @@ by_patient = BayesSearchCV(model, space, n_iter=25, cv=GroupKFold(5), random_sta
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     by_row.fit(X, y, groups=patient)
-print(*(f"{one.category.__name__}: {one.message}\n" for one in caught))
+for one in caught:
+    print(f"{one.category.__name__}: {one.message}")
 
 by_patient.fit(X, y, groups=patient)
 

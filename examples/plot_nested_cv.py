@@ -71,8 +71,9 @@ assert low < truth < high
 
 # %%
 # The interval is wide because there are 100 rows, and no method can do anything about
-# that. One data set is an anecdote, besides: on average over many such searches
-# ``best_score_`` was 0.04 too high, but now and then it is too low.
+# that. One data set is an anecdote, besides: on average over many searches like this
+# one ``best_score_`` was 0.04 too high, but now and then it is too low, as in the last
+# of the outer folds below.
 #
 # The picture
 # -----------
