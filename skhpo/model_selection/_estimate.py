@@ -216,6 +216,7 @@ def summary(search):
     text : str
         A few lines.
     """
+    _check_has_results(search)
     results, lines = search.cv_results_, [_what_was_done(search)]
     if hasattr(search, "best_index_"):
         metric = chosen_metric(search)
@@ -227,6 +228,14 @@ def summary(search):
     except AttributeError as error:
         lines.append(f"No estimate of its optimism: {error}")
     return "\n".join(lines)
+
+
+def _check_has_results(search):
+    """Check that there is a table to read, if only of an interrupted search."""
+    if not hasattr(search, "cv_results_"):
+        raise NotFittedError(
+            f"This {type(search).__name__} is not fitted: call fit first."
+        )
 
 
 def _what_was_done(search):
@@ -356,10 +365,7 @@ class _Table:
     """
 
     def __init__(self, search):
-        if not hasattr(search, "cv_results_"):
-            raise NotFittedError(
-                f"This {type(search).__name__} is not fitted: call fit first."
-            )
+        _check_has_results(search)
         if not hasattr(search, "best_index_"):
             raise AttributeError(
                 "There is no best row whose score could be corrected: with several "

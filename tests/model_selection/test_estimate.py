@@ -226,6 +226,11 @@ def test_before_fit_there_is_no_estimate():
     assert not hasattr(random(KNN, SPACE), "score_estimate_")
 
 
+def test_before_fit_there_is_no_summary():
+    with pytest.raises(NotFittedError, match="call fit first"):
+        random(KNN, SPACE).summary()
+
+
 def test_without_a_best_row_there_is_no_estimate():
     search = fitted(scoring=["accuracy", "f1"], refit=False)
     with pytest.raises(AttributeError, match="name one by refit="):
