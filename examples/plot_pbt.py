@@ -39,8 +39,8 @@ X_train, X_test, y_train, y_test = train_test_split(
 # ----------
 #
 # With ``learning_rate="constant"`` the model has no schedule of its own. Eight members
-# are trained for 40 epochs and compared after every fourth. A rate may halve or double
-# when a member has copied another one.
+# are trained for 40 epochs and compared after every fourth. A member that
+# has copied another one halves or doubles its rate, or now and then draws a new one.
 
 model = make_pipeline(
     StandardScaler(),

@@ -80,7 +80,7 @@ forward.fit(X[past], y[past])
 # ---------------------------------------
 #
 # Shuffled folds reward a model that fills the gap between yesterday and tomorrow: a
-# large ``gamma``, which has a long memory for nothing and falls back to its mean when
+# large ``gamma``, which looks at the nearest days only and falls back to a mean when
 # there is no tomorrow. It promises the smaller error and makes the larger one.
 
 errors = {}
