@@ -128,6 +128,7 @@ def _best_value(name: str, local: LocalImportance, rows: Rows) -> Iterator[str]:
     if name not in local.profiles:
         return
     value = local.importances.loc[name, "best_value"]
+    value = value.item() if isinstance(value, np.generic) else value  # no np.int64(3)
     text = f"{value:.3g}" if isinstance(value, float) else repr(value)
     yield f"best near {text}{_edge(name, local, rows)}"
 

@@ -38,6 +38,14 @@ class Best:
     n_resources: str | None
 
 
+def check_has_results(search):
+    """Refuse a search that was not fitted; an interrupted one has its table."""
+    if "cv_results_" not in vars(search):
+        raise NotFittedError(
+            f"This {type(search).__name__} is not fitted yet. Call fit first."
+        )
+
+
 class Account:
     """What became of the trials of a fitted search, ours or scikit-learn's.
 
@@ -45,10 +53,7 @@ class Account:
     """
 
     def __init__(self, search):
-        if "cv_results_" not in vars(search):
-            raise NotFittedError(
-                f"This {type(search).__name__} is not fitted yet. Call fit first."
-            )
+        check_has_results(search)
         self._search = search
         self._table = search.cv_results_
         self.name = type(search).__name__

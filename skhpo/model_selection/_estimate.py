@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 from scipy import stats
-from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import LeaveOneOut, check_cv
 
 from skhpo._errors import warn_user
 from skhpo.evaluation import best_possible_score
 from skhpo.model_selection._account import (
     Account,
+    check_has_results,
     what_failed,
     what_it_took,
     what_was_tried,
@@ -421,10 +421,7 @@ class _Table:
     """
 
     def __init__(self, search):
-        if not hasattr(search, "cv_results_"):
-            raise NotFittedError(
-                f"This {type(search).__name__} is not fitted: call fit first."
-            )
+        check_has_results(search)
         if not hasattr(search, "best_index_"):
             raise AttributeError(
                 "There is no best row whose score could be corrected: with several "

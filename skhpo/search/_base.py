@@ -319,6 +319,7 @@ class SequentialSearchCV(BaseSearchCV):
     def _check(self, X, y, params):
         _check_misplaced(self, params)
         _check_callbacks(self.callbacks)
+        _check_stop(self.stop)
         _check_scorer_names(self.scoring)
         check_racing(self.racing)
         self._check_own_parameters()
@@ -800,6 +801,15 @@ def _check_callbacks(callbacks):
                 "scikit-learn's own callback objects are set with "
                 "search.set_callbacks(...) (scikit-learn >= 1.9)."
             )
+
+
+def _check_stop(stop):
+    """Check that a rule is passed and not its class, which is callable, too."""
+    if isinstance(stop, type):
+        raise TypeError(
+            f"stop={stop.__name__} is a class, and a rule is needed: "
+            f"stop={stop.__name__}(...), with its limits in the brackets."
+        )
 
 
 def _check_scorer_names(scoring):

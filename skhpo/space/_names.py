@@ -106,9 +106,15 @@ def _unknown(name: str, estimator: Any, choices: Choices) -> str:
     own = list(_parameters(estimator) or ())
     return (
         f"{name!r} is not a parameter of {_described(estimator)}."
-        f"{did_you_mean(name, own)} "
+        f"{_with_its_step(name, own) or did_you_mean(name, own)} "
         f"All {len(own)} names: estimator.get_params().keys()."
     )
+
+
+def _with_its_step(name: str, own: list[str]) -> str:
+    """A hint where only the step was forgotten: ``"C"`` for ``"svc__C"``; or ""."""
+    found = [repr(other) for other in own if other.endswith(f"__{name}")]
+    return f" Did you mean {' or '.join(found)}?" if found else ""
 
 
 def _unknown_in_choices(name: str, path: str, choices: Choices) -> str:
