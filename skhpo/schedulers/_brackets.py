@@ -131,7 +131,7 @@ def halving_bracket(
 def hyperband_brackets(
     min_resource: int, max_resource: int, factor: int, n_candidates: int | None = None
 ) -> tuple[Bracket, ...]:
-    """The brackets of one sweep of Hyperband [2]_, the most exploring one first.
+    """The brackets of one sweep of Hyperband, the most exploring one first.
 
     Parameters
     ----------
