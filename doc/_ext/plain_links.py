@@ -3,8 +3,12 @@
 The pages link to each other, and to files of the repository, as plain reStructuredText
 does: ```What the best score is worth <score_estimate.rst>`_``. Here a link to a page
 becomes a link to the built page, and a link to any other file a download of that file.
+
+Where docstrings and the changelog only name a page (``doc/plots.rst``,
+``doc/decisions/0005``), the name becomes a link as well.
 """
 
+import re
 from pathlib import Path
 
 from docutils import nodes
@@ -59,6 +63,32 @@ class PlainLinks(SphinxTransform):
         return new
 
 
+NAMED = re.compile(r"(?<!`)\bdoc/((?:decisions/\d{4})|\w+\.rst)")
+
+
+def link_names(app, text: str) -> str:
+    """Turn each page that is named in a text into a link to it."""
+
+    def link(found):
+        name = found[1].removesuffix(".rst")
+        pages = sorted(app.env.found_docs)
+        page = next((p for p in pages if p == name or p.startswith(f"{name}-")), None)
+        return found[0] if page is None else f":doc:`/{page}`"
+
+    return NAMED.sub(link, text)
+
+
+def link_names_in_docstring(app, what, name, obj, options, lines):
+    lines[:] = [link_names(app, line) for line in lines]
+
+
+def link_names_in_page(app, docname, source):
+    if docname == "changelog":
+        source[0] = link_names(app, source[0])
+
+
 def setup(app):
     app.add_transform(PlainLinks)
+    app.connect("autodoc-process-docstring", link_names_in_docstring)
+    app.connect("source-read", link_names_in_page)
     return {"parallel_read_safe": True}
