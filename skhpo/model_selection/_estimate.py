@@ -258,7 +258,7 @@ def summary(search):
     >>> X, y = load_iris(return_X_y=True)
     >>> grid = {"n_neighbors": [1, 5, 10]}
     >>> print(summary(GridSearchCV(KNeighborsClassifier(), grid).fit(X, y)))
-    GridSearchCV: 3 candidates, 5 folds
+    GridSearchCV: 3 candidates, 5 folds...
     Best: row ...
     """
     results, lines = search.cv_results_, [_what_was_done(search)]
