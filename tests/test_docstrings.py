@@ -21,6 +21,7 @@ INTERNAL = {"evaluation", "search"}
 
 #: Codes of numpydoc that we do not follow, and why.
 IGNORED = {
+    "GL01": "where the first line begins is for ruff to say (numpydoc < 1.11 asks)",
     "SA01": "not everything has something to see beside it",
     "ES01": "one sentence may say it all",
     "RT02": "results have names here: 'estimate : ScoreEstimate'",
