@@ -72,8 +72,9 @@ def test_there_is_something_to_look_at():
     assert "skhpo.space.Space" in dict(PUBLIC)
 
 
-def test_reference_lists_all_that_is_public_and_nothing_else():
-    assert listed_in_the_reference() == set(dict(PUBLIC))
+def test_reference_lists_all_that_is_public():
+    # a name too many is a warning of Sphinx, and an error in tests/test_docs.py
+    assert set(dict(PUBLIC)) - listed_in_the_reference() == set()
 
 
 @every_object
