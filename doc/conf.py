@@ -30,6 +30,7 @@ extensions = [
     "numpydoc",
     "myst_parser",  # the decisions are Markdown
     "sphinx_gallery.gen_gallery",
+    "matplotlib.sphinxext.plot_directive",  # the picture of the first page
     "plain_links",
     "recorded",
 ]
@@ -94,6 +95,10 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "remove_config_comments": True,
 }
+
+plot_include_source = True
+plot_html_show_source_link = plot_html_show_formats = False
+plot_formats = [("png", 100)]
 
 # ---- pages that may not be there yet
 
