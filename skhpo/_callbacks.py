@@ -67,6 +67,19 @@ class Progress:
         Seconds spent on its fits and scoring, all folds together.
     is_best : bool
         Whether it is the best so far.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skhpo import BayesSearchCV
+    >>> def watch(progress):
+    ...     print(progress.n_done, progress.params, round(progress.score, 2))
+    >>> X, y = load_iris(return_X_y=True)
+    >>> grid = {"n_neighbors": [1, 5]}
+    >>> search = BayesSearchCV(KNeighborsClassifier(), grid, callbacks=watch).fit(X, y)
+    1 {'n_neighbors': 1} 0.96
+    2 {'n_neighbors': 5} 0.97
     """
 
     n_done: int

@@ -174,6 +174,21 @@ def ablation(search, *, metric=None, method="auto", random_state=None):
         Expected gain of the score, in the order of the path. Empty where the space has
         no place for the estimator's own parameters, where default and best lie in
         different alternatives, or where there is no surrogate.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skhpo.importance import ablation
+    >>> X, y = load_iris(return_X_y=True)
+    >>> search = GridSearchCV(
+    ...     KNeighborsClassifier(n_neighbors=100),
+    ...     {"n_neighbors": [1, 5, 20, 50, 100], "p": [1, 2]},
+    ... ).fit(X, y)
+    >>> gains = ablation(search, random_state=0)
+    >>> max(gains, key=gains.get)
+    'n_neighbors'
     """
     rows = read_rows(search, metric)
     surrogate = fit_surrogate(

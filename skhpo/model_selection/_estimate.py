@@ -50,6 +50,14 @@ class OptimismWarning(UserWarning):
     """The best score of a search is expected to flatter by much.
 
     Never given unasked: see :meth:`ScoreEstimate.warn`.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skhpo.model_selection import OptimismWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", OptimismWarning)
+    ...     # search.score_estimate_.warn() here is now an error, where it warns
     """
 
 
@@ -79,6 +87,31 @@ class ScoreEstimate:
 
     reservations : tuple of str
         What this estimate does not see.
+
+    bounded : bool
+        Whether a score is 1 at most.
+
+    draws : ndarray of shape (n_bootstraps,) or None
+        Scores of the bootstrap samples, where there are any.
+
+    sd, df : float, int
+        Standard error of the score and its degrees of freedom, without ``draws``.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from skhpo.model_selection import score_estimate
+    >>> X, y = load_iris(return_X_y=True)
+    >>> tree = DecisionTreeClassifier(random_state=0)
+    >>> search = GridSearchCV(tree, {"max_depth": [1, 2, 3, 4]}).fit(X, y)
+    >>> estimate = score_estimate(search)
+    >>> bool(abs(estimate.score + estimate.bias - search.best_score_) < 1e-9)
+    True
+    >>> low, high = estimate.interval()
+    >>> low < estimate.score < high
+    True
     """
 
     score: float
@@ -225,6 +258,18 @@ def summary(search):
     -------
     text : str
         A few lines.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skhpo.model_selection import summary
+    >>> X, y = load_iris(return_X_y=True)
+    >>> grid = {"n_neighbors": [1, 5, 10]}
+    >>> print(summary(GridSearchCV(KNeighborsClassifier(), grid).fit(X, y)))
+    GridSearchCV: 3 candidates, 5 folds...
+    Best: row ...
     """
     account = Account(search)
     lines = [f"{account.name}: {what_was_tried(account)}", _how_it_ended(account)]

@@ -117,7 +117,7 @@ class BayesSearchCV(SequentialSearchCV):
         Settings to try first, complete ones: all parameters of the space (of one of the
         alternatives) by name.
 
-    warm_start_from : search, cv_results_, DataFrame or list of these, default=None
+    warm_start_from : search, `cv_results_`, DataFrame or list of these, default=None
         What is known already: a fitted search (this class's, or scikit-learn's), its
         ``cv_results_`` or a DataFrame of that, as it comes out of a CSV file. Its best
         setting and a second one are evaluated first. If both scores are the old ones,
@@ -258,7 +258,7 @@ class BayesSearchCV(SequentialSearchCV):
     n_features_in_ : int
         Number of features seen by ``best_estimator_``.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, where ``best_estimator_`` knows them.
 
     See Also

@@ -291,7 +291,7 @@ class HyperbandSearchCV(SequentialSearchCV):
     n_features_in_ : int
         Number of features seen by ``best_estimator_``.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, where ``best_estimator_`` knows them.
 
     See Also

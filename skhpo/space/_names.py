@@ -26,11 +26,28 @@ def check_names(space: Space, estimator: Any) -> None:
     nothing) are taken at their word, and one that tells some of them is asked to take
     the value.
 
+    Parameters
+    ----------
+    space : Space
+        What is to be searched.
+    estimator : estimator
+        Whose parameters are meant.
+
     Raises
     ------
     ValueError
         Naming the first unknown parameter, what it may have been meant to be, and where
         to read the possible names.
+
+    Examples
+    --------
+    >>> from sklearn.svm import SVC
+    >>> from skhpo.space import Space, check_names
+    >>> check_names(Space({"C": (0.1, 10.0)}), SVC())
+    >>> check_names(Space({"gama": (0.1, 10.0)}), SVC())
+    Traceback (most recent call last):
+        ...
+    ValueError: 'gama' is not a parameter of SVC. Did you mean 'gamma'? ...
     """
     for branch in range(space.n_branches):
         choices = _estimator_choices(space, branch)
