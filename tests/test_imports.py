@@ -39,6 +39,7 @@ READERS = {
     "learning_rate": {"evaluation", "_sklearn", "_errors"},
     "importance": {"_table", "space", "surrogates", "_errors"},
     "plots": {"_table", "_statistics", "importance", "space", "surrogates", "_errors"},
+    "tracking": {"_callbacks", "_errors"},
 }
 MAY_IMPORT = {
     **PARTS,

@@ -54,6 +54,9 @@ class TuningReport:
 
     Attributes
     ----------
+    name : str
+        Class of the search.
+
     leaders : DataFrame
         The best candidates on new splits and seeds, as of
         :func:`~skhpo.model_selection.confirm`.
@@ -82,6 +85,18 @@ class TuningReport:
     pictures : dict of str -> bytes
         PNG images: ``"history"``, ``"leaders"``, ``"importance"`` and ``"slices"``, as
         far as they can be drawn. A notebook shows them below the text.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skhpo.model_selection import tuning_report
+    >>> X, y = load_iris(return_X_y=True)
+    >>> search = GridSearchCV(KNeighborsClassifier(), {"n_neighbors": [1, 5, 9]}, cv=3)
+    >>> report = tuning_report(search.fit(X, y), X, y, top=2, seeds=2)
+    >>> sorted(report.stability)
+    ['sd_seed', 'share_best']
     """
 
     name: str
