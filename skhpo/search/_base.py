@@ -111,6 +111,7 @@ class SequentialSearchCV(BaseSearchCV):
         "objective": [str, None],
         "constraints": [callable, list, tuple, None],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "fit_timeout": [Interval(Real, 0, None, closed="neither"), None],
         "stop": [callable, None],
         "racing": "no_validation",  # check_racing has better messages
         "store_predictions": ["boolean", StrOptions({"auto"})],
@@ -145,6 +146,7 @@ class SequentialSearchCV(BaseSearchCV):
         racing,
         callbacks,
         store_predictions=False,
+        fit_timeout=None,
     ):
         super().__init__(
             estimator,
@@ -171,6 +173,7 @@ class SequentialSearchCV(BaseSearchCV):
         self.racing = racing
         self.callbacks = callbacks
         self.store_predictions = store_predictions
+        self.fit_timeout = fit_timeout
 
     def __sklearn_clone__(self):
         """Clone as usual, but for ``warm_start_from``: a clone of that is unfitted."""
@@ -523,7 +526,9 @@ class SequentialSearchCV(BaseSearchCV):
     def _evaluator(self, task, n_candidates, archive):
         """Open the workers for the time of the search."""
         payload = self._payload(task, n_candidates)
-        dispatcher = open_dispatcher(self.n_jobs, self.pre_dispatch, payload)
+        dispatcher = open_dispatcher(
+            self.n_jobs, self.pre_dispatch, payload, self.fit_timeout
+        )
         self.n_points_ = self._points_in_flight(dispatcher.n_jobs)
         self._announce(n_candidates, task)
         max_folds = None if n_candidates is None else n_candidates * self.n_splits_
