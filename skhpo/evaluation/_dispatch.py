@@ -475,6 +475,14 @@ def _run_in_thread(payload, *call):
         return run_folds(payload, *call)
 
 
+def check_values(values):
+    """Refuse values of parameters that cannot be sent to other processes.
+
+    ``values`` are lists by the name under which the user knows them.
+    """
+    check_sendable(values, dumps)
+
+
 # ---- workers of our own
 
 

@@ -1,10 +1,13 @@
-"""Which part of a search cannot be sent to another process.
+"""Which part of a search cannot be copied, or sent to another process.
 
 The message of pickle names a type; whoever reads it wants to know which of his
 parameters that is.
 """
 
+from copy import deepcopy
 from functools import partial
+
+from sklearn.base import clone
 
 MAX_DEPTH = 8
 
@@ -27,16 +30,29 @@ def check_sendable(parts, dumps):
     for name, part in parts.items():
         found = unpicklable(part, name, dumps)
         if found is not None:
-            raise ValueError(_message(*found))
+            raise ValueError(
+                _message(*found, "sent to worker processes")
+                + " Use n_jobs=1, threads (joblib.parallel_config(backend='threading')"
+                "), or something that can be pickled in its place."
+            )
 
 
-def _message(name, part, error):
+def copied(estimator):
+    """Return an unfitted copy of an estimator, or say what in it has none."""
+    try:
+        return clone(estimator)
+    except Exception as error:
+        found = unpicklable(estimator, "estimator", deepcopy)
+        if found is None:
+            raise
+        raise TypeError(_message(*found, "copied for each fit")) from error
+
+
+def _message(name, part, error, purpose):
     kind = type(part)
     return (
-        f"{name} (a {kind.__module__}.{kind.__qualname__}) cannot be sent to worker "
-        f"processes: {error}. Use n_jobs=1, threads "
-        "(joblib.parallel_config(backend='threading')), or something that can be "
-        "pickled in its place."
+        f"{name} (a {kind.__module__}.{kind.__qualname__}) cannot be {purpose}: "
+        f"{error}."
     )
 
 

@@ -43,6 +43,8 @@ from skhpo.evaluation import (
     Training,
     best_possible_score,
     check_racing,
+    check_values,
+    copied,
     fit_metadata,
     make_race,
     open_dispatcher,
@@ -111,7 +113,7 @@ class SequentialSearchCV(BaseSearchCV):
         "objective": [str, None],
         "constraints": [callable, list, tuple, None],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
-        "fit_timeout": [Interval(Real, 0, None, closed="neither"), None],
+        "fit_timeout": [Interval(Real, 0, None, closed="right"), None],
         "stop": [callable, None],
         "racing": "no_validation",  # check_racing has better messages
         "store_predictions": ["boolean", StrOptions({"auto"})],
@@ -319,7 +321,7 @@ class SequentialSearchCV(BaseSearchCV):
             given=self._given_settings(space),
             old=read_old_studies(self.warm_start_from, space, self._metric(scorer)),
             streams=streams,
-            estimator=clone(self.estimator),
+            estimator=copied(self.estimator),
             contexts=contexts,
             race=self._make_race(scorer, space),
         )
@@ -542,6 +544,8 @@ class SequentialSearchCV(BaseSearchCV):
         evaluator = make(dispatcher, self.n_splits_, self.n_points_, task.contexts)
         kill = True
         try:
+            if not dispatcher.shares_memory:
+                check_values(_choices_by_name(task.space))
             yield evaluator
             kill = self.stop_reason_ == MAX_TIME and evaluator.n_outstanding > 0
         finally:
@@ -789,6 +793,12 @@ def _choices_of(space, name):
     """Return the values that a space lists for a parameter."""
     columns = [column for column in space.columns if column.name == name]
     return [v for column in columns for v in getattr(column.dimension, "choices", ())]
+
+
+def _choices_by_name(space):
+    """Return all values that a space lists, by where they stand."""
+    names = {column.name for column in space.columns}
+    return {f"search_space[{name!r}]": _choices_of(space, name) for name in names}
 
 
 def _take_rows(results, rows):
