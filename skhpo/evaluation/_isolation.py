@@ -71,19 +71,19 @@ class Isolation:
         if self._crew.error is not None:
             raise self._crew.error
 
-    def _send(self, job, folds, is_suspect=False):
+    def _send(self, job, folds, is_suspect=False, was_single=False):
         trial, params, _, *rest = job.call
         request = self._pickled((trial, params, folds, *rest))
-        self._crew.submit(Task((job, folds), request, is_suspect))
+        self._crew.submit(Task((job, folds, was_single), request, is_suspect))
 
     def _send_one_by_one(self, job, folds, is_suspect=False):
         for fold in folds:
-            self._send(job, [fold], is_suspect)
+            self._send(job, [fold], is_suspect, was_single=len(folds) == 1)
 
     # ---- in the thread of the crew
 
     def _report(self, task: Task, end: End):
-        job, folds = task.key
+        job, folds, _ = task.key
         if end.fate == "raised":
             self._finish(job, end.value)
         elif end.fate == "returned":
@@ -100,15 +100,23 @@ class Isolation:
 
         The folds of a trial that has failed anyhow have one life only.
         """
-        job, folds = task.key
+        job, folds, _ = task.key
         has_second = not task.is_suspect and job.trial not in self._deadly
         return has_second or len(folds) > 1
 
     def _condemn(self, trial, end):
-        """Note that a trial kills; those of its folds that did so once have failed."""
+        """Note that a trial kills; those of its folds that did so once have failed.
+
+        Not those that were in one call with a fold that did.
+        """
         self._deadly.add(trial)
-        for task in self._crew.take_back(lambda task: task.key[0].trial == trial):
-            job, (fold,) = task.key
+
+        def has_killed(task):
+            job, _, was_single = task.key
+            return was_single and job.trial == trial
+
+        for task in self._crew.take_back(has_killed):
+            job, (fold,), _ = task.key
             self._give_up(job, fold, end)
 
     def _add(self, job, outcomes):
