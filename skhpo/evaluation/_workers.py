@@ -67,8 +67,9 @@ def serve(pipe, dumps):
     ).start()
     while (request := requests.get()) is not None:
         answer = _answer(request, dumps)
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            with suppress(OSError, ValueError):  # nobody reads it, or it is closed
+                stream.flush()
         is_busy.clear()
         try:
             pipe.send_bytes(answer)
@@ -332,12 +333,13 @@ class Crew:
     def _look_at(self, worker):
         """Take the answer of a worker, or note its death."""
         try:
-            if worker.pipe.poll():
-                self._take(worker, worker.pipe.recv_bytes())
-                return
+            answer = worker.pipe.recv_bytes() if worker.pipe.poll() else None
         except (EOFError, OSError):
-            pass
-        self._bury(worker)
+            answer = None
+        if answer is None:
+            self._bury(worker)
+        else:
+            self._take(worker, answer)
 
     def _take(self, worker, answer):
         task, worker.task = worker.task, None

@@ -143,6 +143,20 @@ def test_a_death_names_its_task_and_the_others_go_on(crew, ends, death, code, wo
     assert {end.fate for end in found.values()} == {"returned"}
 
 
+def leave_a_child_and_die():
+    if os.fork() == 0:
+        time.sleep(20)
+        os._exit(0)
+    kill_me()
+
+
+def test_a_death_is_seen_though_a_child_holds_the_pipe(crew, ends):
+    begin = time.monotonic()
+    crew(n_workers=1).submit(task("a", leave_a_child_and_die))
+    assert ends.next()[1].value == -9
+    assert time.monotonic() - begin < 10
+
+
 def test_an_overdue_task_is_ended_soon_and_the_others_are_unharmed(crew, ends):
     team = crew(limit=0.3)
     team.submit(task("long", time.sleep, 60))

@@ -84,6 +84,11 @@ def go_wrong(fault, once=None):
         raise RuntimeError("no fit today")
     if fault == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
+    if fault == "kill and leave":  # a child holds what the process had open
+        if os.fork() == 0:
+            time.sleep(60)
+            os._exit(0)
+        os.kill(os.getpid(), signal.SIGKILL)
     if fault == "segfault":
         os.kill(os.getpid(), signal.SIGSEGV)
     if fault == "exit":
@@ -130,7 +135,12 @@ def test_a_fit_that_is_killed_has_failed_and_nothing_else(door):
 
 @pytest.mark.faults
 @pytest.mark.parametrize(
-    "fault, text", [("segfault", "SIGSEGV"), ("exit", "exit code 137")]
+    "fault, text",
+    [
+        ("segfault", "SIGSEGV"),
+        ("exit", "exit code 137"),
+        ("kill and leave", "SIGKILL"),
+    ],
 )
 @one_door
 def test_every_death_is_named(door, fault, text):
