@@ -38,6 +38,9 @@ class Progress:
         Traceback text when this candidate failed.
     n_resources : int or None
         Units to which this candidate was trained; None where there are no rungs.
+    is_replayed : bool
+        Whether this was read from a ``checkpoint``: a callback may have been told of it
+        before, by another process. It cannot end the search here, which went on.
     """
 
     n_done: int
@@ -50,3 +53,4 @@ class Progress:
     elapsed: float
     error: str | None = None
     n_resources: int | None = None
+    is_replayed: bool = False

@@ -6,6 +6,7 @@ from skhpo.evaluation._dispatch import open_dispatcher
 from skhpo.evaluation._evaluator import FoldEvaluator, RacingEvaluator
 from skhpo.evaluation._predictions import PredictionPlan, PredictionStore
 from skhpo.evaluation._racing import Race, check_racing, make_race
+from skhpo.evaluation._recorded import NoWorkers, Recorded
 from skhpo.evaluation._resources import (
     Resource,
     choose_resource,
@@ -39,11 +40,13 @@ from skhpo.evaluation._training import (
 __all__ = [
     "FoldEvaluator",
     "Model",
+    "NoWorkers",
     "Payload",
     "PredictionPlan",
     "PredictionStore",
     "Race",
     "RacingEvaluator",
+    "Recorded",
     "ReplaySeeds",
     "Resource",
     "Seeds",

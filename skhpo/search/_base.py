@@ -37,9 +37,11 @@ from skhpo._sklearn import (
 )
 from skhpo.evaluation import (
     FoldEvaluator,
+    NoWorkers,
     Payload,
     Race,
     RacingEvaluator,
+    Recorded,
     Training,
     best_possible_score,
     check_racing,
@@ -53,6 +55,7 @@ from skhpo.model_selection import score_estimate, summary
 from skhpo.model_selection._guards import check_leaks
 from skhpo.optimizers import OldStudy, WarmStart
 from skhpo.search._budget import BudgetUsed
+from skhpo.search._checkpoint import open_session
 from skhpo.search._predictions import Keeping, open_keeping
 from skhpo.search._results import tidy
 from skhpo.search._warm_start import Metric, read_old_studies
@@ -71,6 +74,7 @@ class _Task:
     space: Space
     given: list  # (point, params) of initial_params
     old: list[OldStudy]  # warm_start_from
+    session: Any  # what checkpoint= means for this call
     streams: Streams
     estimator: Any  # a clone, never fitted
     contexts: FoldContexts
@@ -78,6 +82,7 @@ class _Task:
     training: Training | None = None  # None = plain fits
     keeping: Keeping | None = None  # how predictions are kept; None = not at all
     plan: Any = None  # what a subclass means to do
+    journal: Any = None  # of the session, while the search runs
 
     @property
     def fit_params(self):
@@ -106,6 +111,7 @@ class SequentialSearchCV(BaseSearchCV):
         "random_state": ["random_state"],
         "initial_params": [list, tuple, dict, None],
         "warm_start_from": "no_validation",
+        "checkpoint": "no_validation",  # check_checkpoint has a better message
         "n_points": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "asynchronous": ["boolean"],
         "objective": [str, None],
@@ -145,6 +151,7 @@ class SequentialSearchCV(BaseSearchCV):
         racing,
         callbacks,
         store_predictions=False,
+        checkpoint=None,
     ):
         super().__init__(
             estimator,
@@ -162,6 +169,7 @@ class SequentialSearchCV(BaseSearchCV):
         self.random_state = random_state
         self.initial_params = initial_params
         self.warm_start_from = warm_start_from
+        self.checkpoint = checkpoint
         self.n_points = n_points
         self.asynchronous = asynchronous
         self.objective = objective
@@ -304,7 +312,9 @@ class SequentialSearchCV(BaseSearchCV):
         contexts = FoldContexts(self, X, y, fit_metadata(params))
         splits = self._split(X, y, routed.splitter.split)
         check_leaks(self, X, splits, params)
-        streams = Streams(check_random_state(self.random_state).randint(2**31 - 1))
+        session = open_session(self, X, y, routed, splits)
+        drawn = check_random_state(self.random_state).randint(2**31 - 1)
+        streams = Streams(session.seed(drawn))
         space = self._make_space(streams)
         return _Task(
             X=X,
@@ -315,6 +325,7 @@ class SequentialSearchCV(BaseSearchCV):
             space=space,
             given=self._given_settings(space),
             old=read_old_studies(self.warm_start_from, space, self._metric(scorer)),
+            session=session,
             streams=streams,
             estimator=clone(self.estimator),
             contexts=contexts,
@@ -428,6 +439,11 @@ class SequentialSearchCV(BaseSearchCV):
 
     def _search(self, task):
         """Evaluate candidates until the search ends; publish what came of it."""
+        keeps = bool(self.store_predictions)
+        with task.session.journal(self.max_time, keeps) as task.journal:
+            return self._run(task)
+
+    def _run(self, task):
         if self.store_predictions:
             task.keeping = self._open_keeping(task)
         archive = self._archive(task)
@@ -445,6 +461,7 @@ class SequentialSearchCV(BaseSearchCV):
                 asynchronous=self.asynchronous,
                 listeners=self._listeners(archive, task, planned),
                 deadline=self._deadline(),
+                journal=task.journal,
             )
             try:
                 reason = loop.run()
@@ -508,7 +525,10 @@ class SequentialSearchCV(BaseSearchCV):
     def _budget(self, task, archive):
         """Return what an optimizer may want to know of the budget, or None."""
         limited = self.max_time is not None
-        return BudgetUsed(self.max_time, self.n_iter, archive) if limited else None
+        if not limited:
+            return None
+        seconds = task.journal.seconds
+        return BudgetUsed(self.max_time, self.n_iter, archive, seconds=seconds)
 
     def _n_planned(self, task):
         """Return how many trials there will be at most; None = not known."""
@@ -523,8 +543,10 @@ class SequentialSearchCV(BaseSearchCV):
     def _evaluator(self, task, n_candidates, archive):
         """Open the workers for the time of the search."""
         payload = self._payload(task, n_candidates)
-        dispatcher = open_dispatcher(self.n_jobs, self.pre_dispatch, payload)
+        dispatcher = self._dispatcher(task, payload)
         self.n_points_ = self._points_in_flight(dispatcher.n_jobs)
+        if task.journal.n_points is not None:
+            self.n_points_ = task.journal.n_points
         self._announce(n_candidates, task)
         max_folds = None if n_candidates is None else n_candidates * self.n_splits_
         task.contexts.begin_search(max_folds, partial(_fold_data, task))
@@ -537,6 +559,7 @@ class SequentialSearchCV(BaseSearchCV):
         evaluator = make(dispatcher, self.n_splits_, self.n_points_, task.contexts)
         kill = True
         try:
+            task.session.begin(task.journal, self.n_points_)
             yield evaluator
             kill = self.stop_reason_ == MAX_TIME and evaluator.n_outstanding > 0
         finally:
@@ -544,6 +567,15 @@ class SequentialSearchCV(BaseSearchCV):
             if store is not None:
                 store.close()
                 shared_bins.forget()
+
+    def _dispatcher(self, task, payload):
+        """Return what runs the fits; of those that were recorded, what came of them."""
+        if task.journal.is_finished:
+            return Recorded(NoWorkers(), task.journal.outcomes)
+        dispatcher = open_dispatcher(self.n_jobs, self.pre_dispatch, payload)
+        if not task.journal.outcomes:
+            return dispatcher
+        return Recorded(dispatcher, task.journal.outcomes)
 
     def _points_in_flight(self, n_jobs):
         return _resolve_n_points(self.n_points, n_jobs, self.n_splits_)
@@ -583,7 +615,9 @@ class SequentialSearchCV(BaseSearchCV):
     def _listeners(self, archive, task, planned):
         """Return what looks at each committed trial, and may end the search."""
         listeners = [
-            partial(_call_back, callback, archive, planned, time.monotonic())
+            partial(
+                _call_back, callback, archive, planned, time.monotonic(), task.journal
+            )
             for callback in _as_list(self.callbacks)
         ]
         if task.contexts.active:
@@ -748,7 +782,7 @@ def _resolve_n_points(n_points, n_jobs, n_splits):
     return max(3, ceil(2 * n_jobs / n_splits))
 
 
-def _call_back(callback, archive, planned, start, trial):
+def _call_back(callback, archive, planned, start, journal, trial):
     """Tell a callback of a committed trial; return a reason to stop, or None."""
     best = archive.incumbent
     progress = Progress(
@@ -762,6 +796,7 @@ def _call_back(callback, archive, planned, start, trial):
         elapsed=time.monotonic() - start,
         error=trial.error,
         n_resources=trial.job.resource,
+        is_replayed=journal.was_committed(trial),
     )
     return "callback" if callback(progress) else None
 
