@@ -63,6 +63,21 @@ _PREDICTIONS = ".predictions"
 _DTYPES = ("<f4", "<i4")  # of predictions
 
 
+# ---- places
+
+
+def path_of(checkpoint):
+    """Return the path of what was passed as ``checkpoint=``, as text."""
+    return os.fspath(getattr(checkpoint, "path", checkpoint))
+
+
+def is_folder(checkpoint):
+    """Return whether each search gets a file of its own there."""
+    path = path_of(checkpoint)
+    separators = tuple(filter(None, (os.sep, os.altsep)))
+    return path.endswith(separators) or os.path.isdir(path)
+
+
 # ---- lines
 
 
@@ -509,7 +524,7 @@ class Journal:
         self._statuses = {n: e["status"] for n, e in self.record.commits.items()}
         self.max_time = None  # seconds that the search may take
         self._replayed = 0.0  # seconds of search at the last event that was replayed
-        #: Seconds that do not count: those of the replay, less those of earlier sessions.
+        #: Seconds that do not count: of the replay, less those of earlier sessions.
         self.credit = -self.record.seconds
 
     # ---- time

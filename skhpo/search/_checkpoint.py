@@ -30,6 +30,8 @@ from skhpo._journal import (
     Journal,
     JournalFile,
     decode,
+    is_folder,
+    path_of,
     point_of_json,
     read_record,
 )
@@ -77,18 +79,6 @@ class Checkpoint:
 
     path: Any
     models: bool = False
-
-
-def path_of(checkpoint):
-    """Return the path of what was passed as ``checkpoint=``, as text."""
-    return os.fspath(getattr(checkpoint, "path", checkpoint))
-
-
-def is_folder(checkpoint):
-    """Return whether each search gets a file of its own there."""
-    path = path_of(checkpoint)
-    separators = tuple(filter(None, (os.sep, os.altsep)))
-    return path.endswith(separators) or os.path.isdir(path)
 
 
 def check_checkpoint(checkpoint):
