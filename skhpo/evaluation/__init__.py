@@ -15,7 +15,7 @@ from skhpo.evaluation._resources import (
     resource_info,
 )
 from skhpo.evaluation._rows import keeps_groups, nest_rows, trains_on_the_past
-from skhpo.evaluation._states import open_store
+from skhpo.evaluation._states import KeptStates, open_store
 from skhpo.evaluation._stepper import (
     Model,
     Seeds,
@@ -39,6 +39,7 @@ from skhpo.evaluation._training import (
 
 __all__ = [
     "FoldEvaluator",
+    "KeptStates",
     "Model",
     "NoWorkers",
     "Payload",

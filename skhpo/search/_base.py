@@ -37,6 +37,7 @@ from skhpo._sklearn import (
 )
 from skhpo.evaluation import (
     FoldEvaluator,
+    KeptStates,
     NoWorkers,
     Payload,
     Race,
@@ -554,7 +555,7 @@ class SequentialSearchCV(BaseSearchCV):
         if task.race is not None:
             make = partial(RacingEvaluator, archive.is_over)
         elif task.training is not None:
-            store = open_store(self.keep_models)
+            store = self._store(task)
             make = partial(FoldEvaluator, store=store)
         evaluator = make(dispatcher, self.n_splits_, self.n_points_, task.contexts)
         kill = True
@@ -567,6 +568,15 @@ class SequentialSearchCV(BaseSearchCV):
             if store is not None:
                 store.close()
                 shared_bins.forget()
+        if isinstance(store, KeptStates) and self.stop_reason_ != MAX_TIME:
+            store.discard()  # nothing goes on from here
+
+    def _store(self, task):
+        """Return where models wait for their next step."""
+        folder = task.session.models
+        if folder is None or self.keep_models == "none":
+            return open_store(self.keep_models)
+        return KeptStates(folder, task.journal.outcomes)
 
     def _dispatcher(self, task, payload):
         """Return what runs the fits; of those that were recorded, what came of them."""

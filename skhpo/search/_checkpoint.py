@@ -51,7 +51,7 @@ _NOT_IN_THE_TABLE = {
 #: Nor do these of an estimator.
 _NOT_IN_A_MODEL = {"n_jobs", "verbose", "memory"}
 
-_SUFFIX = ".jsonl"
+_SUFFIX, _MODELS = ".jsonl", ".models"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,11 +109,12 @@ class Session:
     fingerprint: dict[str, tuple[str, str]]  # part -> (hash, what a reader is shown)
     facts: dict[str, Any]  # for readers of the journal
     header: dict | None = None
+    models: Path | None = None  # the folder where models are kept, if they are
 
     def seed(self, drawn):
         """Return the seed of the search: the recorded one, or that drawn now."""
-        self.facts["seed"] = int(drawn)
-        return drawn if self.header is None else self.header["seed"]
+        self.facts["seed"] = int(drawn if self.header is None else self.header["seed"])
+        return self.facts["seed"]
 
     @contextmanager
     def journal(self, max_time, with_predictions):
@@ -124,7 +125,7 @@ class Session:
             header = journal.record.header
             if header is not None:
                 _compare(self.fingerprint, header, self.path)
-                if header["seed"] != self.seed(header["seed"]):
+                if header["seed"] != self.facts["seed"]:
                     raise _has_changed(self.path)
             elif self.header is not None:
                 raise _has_changed(self.path)
@@ -143,6 +144,8 @@ class Session:
 
 class NoSession:
     """There is no checkpoint."""
+
+    models = None
 
     def begin(self, journal, n_points):
         """Write nothing."""
@@ -175,7 +178,9 @@ def open_session(search, X, y, routed, splits):
     if header is not None:
         _compare(fingerprint, header, path)
         _warn_of_versions(header, path)
-    return Session(path, fingerprint, _facts(search), header)
+    keeps_models = getattr(checkpoint, "models", False)
+    models = Path(f"{path}{_MODELS}") if keeps_models else None
+    return Session(path, fingerprint, _facts(search), header, models)
 
 
 def _file_of(checkpoint, name, fingerprint):

@@ -151,6 +151,40 @@ def test_populations_go_on_along_their_schedules(explore, tmp_path):
     )
 
 
+@pytest.mark.parametrize("models", [False, True])
+@pytest.mark.parametrize("accident", [None, "flip"])
+def test_models_that_were_kept_are_trained_on(models, accident, tmp_path):
+    path = tmp_path / "search.jsonl"
+    make = partial(
+        *(HyperbandSearchCV, SGD, RATES),
+        strategy="sha",
+        n_candidates=9,
+        min_resource=1,
+        max_resource=9,
+        cv=2,
+        random_state=0,
+    )
+    data = X_IRIS[::3], y_iris[::3]
+    with pytest.raises(Killed):
+        kept = Checkpoint(path, models=models)
+        make(checkpoint=kept, callbacks=KillAtEvery(9)).fit(*data)
+    files = list(Path(f"{path}.models").glob("*.pickle"))
+    assert bool(files) == models
+    if accident == "flip":
+        for file in files:
+            file.write_bytes(b"X" + file.read_bytes()[1:])
+    n_before = len(path.read_text().splitlines())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        search = make(checkpoint=kept).fit(*data)
+        assert_equal_tables(search, make().fit(*data))
+    events = [json.loads(line[9:]) for line in path.read_text().splitlines()[n_before:]]
+    units = [event["units"] for event in events if event["event"] == "fold"]
+    trained = {2} if models and accident is None else {3}  # from 1 to 3, or from 0
+    assert set(units[:6]) == trained
+    assert not Path(f"{path}.models").exists()
+
+
 def _case(estimator, space, data=(X, y), **arguments):
     return estimator, space, data, arguments
 
@@ -644,3 +678,87 @@ def test_results_of_nothing_and_of_a_beginning(tmp_path):
         load_results(tmp_path)
     (tmp_path / "empty.jsonl").touch()
     assert len(load_results(tmp_path / "empty.jsonl")) == 0
+
+
+# ---- real kills, and other processes
+
+
+@pytest.mark.slow
+@pytest.mark.faults
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and process groups")
+@pytest.mark.parametrize(
+    ("n_jobs", "backend", "n_kills"),
+    [(1, "loky", 40), (2, "threading", 40), (2, "loky", 20)],
+)
+def test_a_hundred_kills_change_nothing(n_jobs, backend, n_kills, tmp_path):
+    arguments = [str(tmp_path), str(n_jobs), backend, str(n_kills)]
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.search.killing", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr  # it compares the tables
+    found = json.loads(run.stdout)
+    assert found["kills"] >= n_kills
+    assert found["over"] <= 0, found
+
+
+HOLDER = """
+import sys
+from skhpo import BayesSearchCV
+from tests.search.doors import SPACE, X, y
+from tests.search.spies import Toy
+
+def wait(progress):
+    print("begun", flush=True)
+    sys.stdin.read()
+
+BayesSearchCV(
+    Toy(), SPACE, optimizer="random", n_iter=2, cv=3, random_state=0, refit=False,
+    checkpoint=sys.argv[1], callbacks=wait,
+).fit(X, y)
+"""
+
+
+@pytest.mark.faults
+def test_a_checkpoint_in_use_by_another_process_names_it(tmp_path):
+    path = tmp_path / "search.jsonl"
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(path)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert other.stdout.readline() == "begun\n"
+        watched()
+        with pytest.raises(CheckpointError, match=f"in use by process {other.pid} on"):
+            finished(path).fit(X, y)
+        assert fits() == []
+        assert len(load_results(path)) == 1
+    finally:
+        other.kill()
+        other.communicate()
+    assert len(finished(path).fit(X, y).results_) == 2
+
+
+@pytest.mark.faults
+def test_a_full_disk_does_not_end_the_search(tmp_path):
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "search.jsonl"
+    whole = random(Toy(), SPACE).fit(X, y)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (6000, limits[1]))
+    try:
+        with pytest.warns(UserWarning, match="cannot be written any more") as caught:
+            search = random(Toy(), SPACE, checkpoint=path).fit(X, y)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert len(caught) == 1
+    assert_equal_tables(whole, search)
+    assert 0 < len(load_results(path)) < 8
+    assert_equal_tables(whole, random(Toy(), SPACE, checkpoint=path).fit(X, y))
+    assert len(load_results(path)) == 8

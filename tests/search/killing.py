@@ -1,0 +1,127 @@
+"""A search is killed again and again, at random moments, until it is done.
+
+Run as ``python -m tests.search.killing FOLDER N_JOBS BACKEND N_KILLS``: prints how many
+kills there were, and how many fits had to be done again. Everything is imported once:
+each life of a search is a fork of this process, in a process group of its own.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import pandas as pd
+from joblib import parallel_config
+from sklearn.datasets import load_iris
+from sklearn.linear_model import SGDClassifier
+
+from skhpo import BayesSearchCV, EvolutionarySearchCV, HyperbandSearchCV, PBTSearchCV
+from tests.search.doors import SPACE, X, y
+from tests.search.spies import Toy
+from tests.search.tables import table
+
+RATES = {"alpha": (1e-6, 1e-1, "log-uniform"), "eta0": (1e-3, 1.0, "log-uniform")}
+SGD = SGDClassifier(learning_rate="constant")
+STEPS = dict(n_steps=6, interval=2, population_size=6)
+IRIS = load_iris(return_X_y=True)
+TOY = Toy(nap=0.03)
+
+
+def searches(number, log):
+    """Return a search, its data, and its number of fits if each leaves a line."""
+    common = dict(cv=3, random_state=number, refit=False)
+    toy = Toy(nap=0.03, log=log)
+    n = 20
+    if number % 4 == 0:
+        search = BayesSearchCV(toy, SPACE, n_iter=n, optimizer="tpe", **common)
+        return search, (X, y), 3 * n
+    if number % 4 == 1:
+        search = EvolutionarySearchCV(toy, SPACE, n_iter=n, **common)
+        return search, (X, y), 3 * n
+    if number % 4 == 2:
+        search = HyperbandSearchCV(
+            SGD, RATES, optimizer="random", max_resource=27, **common
+        )
+        return search, IRIS, None
+    return PBTSearchCV(SGD, RATES, **STEPS, **common), IRIS, None
+
+
+def live(search, data, path, result, n_jobs, backend):
+    """Run the search in a child; return it, and the seconds until it begins."""
+    child = os.fork()
+    if child:
+        return child
+    try:
+        os.setsid()
+        search.set_params(checkpoint=path, n_jobs=n_jobs)
+        with parallel_config(backend=backend):
+            search.fit(*data)
+        table(search).to_pickle(result)
+        os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+
+
+def kill_later(child, path, size, moment):
+    """Kill a child so many seconds after it began to write; return whether it lived."""
+    while not path.exists() or path.stat().st_size == size:
+        if os.waitpid(child, os.WNOHANG)[0]:
+            return False
+        time.sleep(0.001)
+    time.sleep(moment)
+    try:
+        os.killpg(child, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    _, status = os.waitpid(child, 0)
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status):
+        raise SystemExit("the search failed")
+    return os.WIFSIGNALED(status)
+
+
+def end_of(number, folder, n_jobs, backend, moments):
+    """Run one search to its end; return the kills, and the fits done again."""
+    log, path, result = (folder / f"{name}{number}" for name in ("log", "j", "table"))
+    search, data, n_fits = searches(number, str(log))
+    n_kills = 0
+    while not result.exists():
+        size = path.stat().st_size if path.exists() else 0
+        child = live(search, data, path, result, n_jobs, backend)
+        n_kills += kill_later(child, path, size, next(moments))
+    search, data, _ = searches(number, None)
+    search.set_params(checkpoint=None)
+    pd.testing.assert_frame_equal(
+        pd.read_pickle(result), table(search.fit(*data)), check_exact=True
+    )
+    n_done = 0 if n_fits is None else len(log.read_text().splitlines()) - n_fits
+    return n_kills, n_done
+
+
+def main(folder, n_jobs, backend, n_kills):
+    """Go on with new searches until there were enough kills."""
+    rng = random.Random(0)
+    moments = iter(lambda: rng.uniform(0.0, 0.3), None)
+    total = number = repeated = worst = 0
+    while total < n_kills:
+        kills, again = end_of(number, Path(folder), n_jobs, backend, moments)
+        total, repeated, number = total + kills, repeated + again, number + 1
+        worst = max(worst, again - n_jobs * kills)
+    print(
+        json.dumps(
+            {
+                "searches": number,
+                "kills": total,
+                "repeated": repeated,
+                "over": worst,  # fits done again, less n_jobs for each kill
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
