@@ -31,6 +31,7 @@ import time
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import nan
 from numbers import Number
 from pathlib import Path
@@ -40,7 +41,7 @@ from zlib import crc32
 import numpy as np
 
 from skhpo._errors import CheckpointError, warn_user
-from skhpo._types import FoldOutcome
+from skhpo._types import FoldOutcome, Proposal
 
 try:
     import fcntl
@@ -153,6 +154,25 @@ def plain(value: Any) -> Any:
         return str(value)
     except Exception:  # whatever a __str__ raises
         return type(value).__name__
+
+
+def _exactness(proposal: Proposal) -> str:
+    """Say whether the parameters are those of the point, or else all plain, or not."""
+    if proposal.params is None:
+        return "point"
+    is_plain = all(
+        value is None or type(value) in (bool, int, float, str)
+        for value in proposal.params.values()
+    )
+    return "plain" if is_plain else "no"
+
+
+def _proposal_of(event: Mapping[str, Any], params_of: Any) -> Proposal:
+    point, params = point_of_json(event["point"]), None
+    if event["exact"] == "plain":
+        names = params_of(point)
+        params = {name: event["params"][name] for name in names}
+    return Proposal(event["trial"], point, params, event["labels"])
 
 
 def _scores_as_json(scores: Any) -> Any:
@@ -437,8 +457,8 @@ if hasattr(os, "register_at_fork"):
 
 def _open(path):
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0))
-        return os.fdopen(handle, "r+b", buffering=0)
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        return os.fdopen(os.open(path, flags, 0o666), "r+b", buffering=0)
     except OSError as error:
         raise CheckpointError(
             f"checkpoint={str(path)!r} cannot be written: {error.strerror or error}. "
@@ -511,13 +531,15 @@ class Journal:
     ----------
     is_finished : bool
         The recorded search came to an end that counts: nothing is fitted or written.
+    is_quick : bool
+        Nor is the optimizer asked: what it proposed is all that is wanted of it.
     """
 
     def __init__(self, file, with_predictions=False):
         self.file = file
         read = file.read_array if with_predictions else None
         self.record = read_record(file.events, file.path, read)
-        self.is_finished = False
+        self.is_finished = self.is_quick = False
         self._step = 0  # of the recorded order
         self._n_commits = 0
         self._start = time.monotonic()
@@ -619,6 +641,33 @@ class Journal:
         proposal = replace(job.proposal, point=point, labels=labels, params=params)
         return replace(job, proposal=proposal, origin=event["origin"])
 
+    def proposals(self, ask, params_of):
+        """Return what was proposed at an ask of this number; None = ask again.
+
+        Of an asynchronous search (``ask=None``), what was proposed next.
+        """
+        if not self.is_quick:
+            return None
+        if ask is None:
+            kind, number = self.next_step() or ("", 0)
+            events = [self.record.asked[number]] if kind == "asked" else []
+            events = [event for event in events if event["ask"] is not None]
+        else:
+            events = self._batches.get(ask, [])
+        return [_proposal_of(event, params_of) for event in events]
+
+    @cached_property
+    def _batches(self):
+        """What was proposed, by the number of the ask."""
+        batches = {}
+        for event in self.record.asked:
+            batches.setdefault(event["ask"], []).append(event)
+        return batches
+
+    def can_be_quick(self):
+        """Whether it holds all that a finished search was proposed, to the last bit."""
+        return self.is_finished and all(e["exact"] != "no" for e in self.record.asked)
+
     def _check_same_job(self, event, job):
         for name in ("resource", "parent", "candidate"):
             if event[name] != getattr(job, name):
@@ -646,8 +695,8 @@ class Journal:
 
     # ---- what happens
 
-    def asked(self, trial):
-        """Write down what was asked for."""
+    def asked(self, trial, ask):
+        """Write down what was asked for, and at which ask; None = it was known."""
         if trial.id < len(self.record.asked):
             self._follow(self.record.asked[trial.id], "asked")
             return
@@ -655,6 +704,8 @@ class Journal:
         self._write(
             "asked",
             trial=trial.id,
+            ask=ask,
+            exact=_exactness(job.proposal),
             point=_point_as_json(job.proposal.point),
             labels={name: plain(v) for name, v in job.proposal.labels.items()},
             origin=job.origin,

@@ -28,12 +28,18 @@ class NoJournal:
     """
 
     credit = 0.0
-    is_replaying = is_finished = False
+    is_replaying = is_finished = is_quick = False
     seconds = n_points = None
     outcomes = {}
 
     def recorded(self, number, job):
         return job
+
+    def can_be_quick(self):
+        return False
+
+    def proposals(self, ask, params_of):
+        return None
 
     def next_step(self):
         return None
@@ -47,7 +53,7 @@ class NoJournal:
     def is_late(self, number):
         return True
 
-    def asked(self, trial):
+    def asked(self, trial, ask):
         pass
 
     def arrived(self, outcome):
@@ -132,6 +138,8 @@ class SearchLoop:
         self._twins = set()  # ids of trials that another one evaluates
         self._is_short = False  # the last ask brought fewer than were asked for
         self._n_repeats = 0  # known settings proposed in a row
+        self._n_asks = 0  # times that proposals were asked for
+        self._proposed = []  # the latest proposals
         self._blas = ThreadpoolController()
 
     def run(self):
@@ -185,6 +193,7 @@ class SearchLoop:
         return int(self._evaluator.is_hungry if step is None else step[0] == "asked")
 
     def _start(self, job):
+        is_new = any(job.proposal is proposal for proposal in self._proposed)
         job = self._journal.recorded(len(self._archive.trials), job)
         setting = self._setting_of(job)
         twin = self._known.get((*setting, job.resource))
@@ -193,7 +202,7 @@ class SearchLoop:
         self._settings[trial.id] = setting
         self._running[trial.id] = trial
         self._clock.start(trial.id, self._archive.new_units(trial))
-        self._journal.asked(trial)
+        self._journal.asked(trial, self._n_asks if is_new else None)
         if trial.twin is None:
             self._n_repeats = 0
             self._known[*setting, job.resource] = trial
@@ -228,8 +237,13 @@ class SearchLoop:
     def _propose(self, n, **context):
         if self._n_repeats >= MAX_REPEATS:
             return []
-        pending = [t.job.proposal for t in self._running.values()]
-        proposals = self._optimizer.ask(n, pending=pending, **context)
+        self._n_asks += 1
+        ask = None if self._asynchronous else self._n_asks
+        proposals = self._journal.proposals(ask, self._space.to_params)
+        if proposals is None:
+            pending = [t.job.proposal for t in self._running.values()]
+            proposals = self._optimizer.ask(n, pending=pending, **context)
+        self._proposed = proposals
         self._is_short = len(proposals) < n
         return proposals
 
@@ -287,7 +301,10 @@ class SearchLoop:
         self._journal.committed(trial)
         if len(trial.outcomes) < self._archive.n_splits:  # it is out of the race
             self._evaluator.cancel(trial)
-        self._optimizer.tell([self._journal.told(trial, self._archive.result(trial))])
+        if not self._journal.is_quick:
+            self._optimizer.tell(
+                [self._journal.told(trial, self._archive.result(trial))]
+            )
         self._scheduler.observe(trial)
         self._keep_models()
         reasons = [listener(trial) for listener in self._listeners]

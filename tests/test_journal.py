@@ -50,7 +50,7 @@ def written(path, n=3):
     journal.begin(HEADER, 3)
     for number in range(n):
         trial = a_trial(number)
-        journal.asked(trial)
+        journal.asked(trial, 1)
         journal.arrived(an_outcome(number))
         journal.committed(trial)
     file.close()
@@ -129,9 +129,9 @@ def test_it_goes_on_where_it_ended(tmp_path):
     file = JournalFile(path)
     journal = Journal(file)
     journal.begin(HEADER, 3)
-    journal.asked(a_trial(0))
+    journal.asked(a_trial(0), 1)
     journal.arrived(an_outcome(0))  # known
-    journal.asked(a_trial(3))
+    journal.asked(a_trial(3), 1)
     file.close()
     after = path.read_bytes()
     assert after.startswith(before)
@@ -185,7 +185,7 @@ def test_the_recorded_order_is_told_step_by_step(tmp_path):
     file = JournalFile(written(tmp_path / "j", n=2))
     journal = Journal(file)
     assert journal.next_step() == ("asked", 0)
-    journal.asked(a_trial(0))
+    journal.asked(a_trial(0), 1)
     assert journal.next_step() == ("committed", 0)
     journal.committed(a_trial(0))
     journal.diverge()
@@ -198,13 +198,13 @@ def test_what_came_after_an_end_takes_it_back(tmp_path):
     for number in (3, 4):
         file = JournalFile(path)
         journal = Journal(file)
-        journal.asked(a_trial(number))
+        journal.asked(a_trial(number), 1)
         assert not journal.has_ended()
         journal.stopped("max_time", [], [])
         file.close()
         assert read(path).end["reason"] == "max_time"
     file = JournalFile(path)
-    Journal(file).asked(a_trial(5))
+    Journal(file).asked(a_trial(5), 1)
     file.close()
     assert read(path).end is None
 
@@ -332,18 +332,21 @@ def test_a_second_journal_is_refused_by_name(tmp_path):
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_child_does_not_keep_the_lock(tmp_path):
     file = JournalFile(tmp_path / "j")
-    reading, writing = os.pipe()
+    (hears, tells), (begun, begins) = os.pipe(), os.pipe()
     child = os.fork()
     if child == 0:
-        os.read(reading, 1)  # as long as the parent wants
+        os.write(begins, b"x")
+        os.read(hears, 1)  # as long as the parent wants
         os._exit(0)
+    os.read(begun, 1)
     file.close()
     try:
         JournalFile(tmp_path / "j").close()
     finally:
-        os.write(writing, b"x")
+        os.write(tells, b"x")
         os.waitpid(child, 0)
-        os.close(reading), os.close(writing)
+        for end in (hears, tells, begun, begins):
+            os.close(end)
 
 
 class FullDisk:
@@ -372,7 +375,7 @@ def test_a_full_disk_is_said_once_and_what_is_there_can_be_read(room, tmp_path):
     with pytest.warns(UserWarning, match="No space left") as caught:
         for number in range(3, 9):
             trial = a_trial(number)
-            journal.asked(trial)
+            journal.asked(trial, 1)
             journal.arrived(an_outcome(number))
             journal.committed(trial)
         journal.stopped("n_iter", [], [])

@@ -450,6 +450,10 @@ class SequentialSearchCV(BaseSearchCV):
         archive = self._archive(task)
         planned = self._n_planned(task)
         optimizer = self._optimizer(task, archive)
+        if (
+            not task.old and task.journal.is_finished
+        ):  # warm_start_ tells of what it did
+            task.journal.is_quick = task.journal.can_be_quick()
         with self._evaluator(task, planned, archive) as evaluator:
             loop = SearchLoop(
                 space=task.space,
@@ -634,7 +638,7 @@ class SequentialSearchCV(BaseSearchCV):
             listeners.append(
                 lambda _: "callback" if task.contexts.stop_requested else None
             )
-        if self.stop is not None:
+        if self.stop is not None and not task.journal.is_finished:
             listeners.append(lambda _: self.stop(archive, task.space))
         return listeners
 

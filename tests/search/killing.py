@@ -28,7 +28,6 @@ RATES = {"alpha": (1e-6, 1e-1, "log-uniform"), "eta0": (1e-3, 1.0, "log-uniform"
 SGD = SGDClassifier(learning_rate="constant")
 STEPS = dict(n_steps=6, interval=2, population_size=6)
 IRIS = load_iris(return_X_y=True)
-TOY = Toy(nap=0.03)
 
 
 def searches(number, log):
@@ -51,7 +50,7 @@ def searches(number, log):
 
 
 def live(search, data, path, result, n_jobs, backend):
-    """Run the search in a child; return it, and the seconds until it begins."""
+    """Run the search in a child."""
     child = os.fork()
     if child:
         return child
@@ -92,7 +91,8 @@ def end_of(number, folder, n_jobs, backend, moments):
     while not result.exists():
         size = path.stat().st_size if path.exists() else 0
         child = live(search, data, path, result, n_jobs, backend)
-        n_kills += kill_later(child, path, size, next(moments))
+        moment = next(moments) + 0.03 * n_kills  # or some would never get anywhere
+        n_kills += kill_later(child, path, size, moment)
     search, data, _ = searches(number, None)
     search.set_params(checkpoint=None)
     pd.testing.assert_frame_equal(
