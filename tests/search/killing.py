@@ -30,11 +30,19 @@ STEPS = dict(n_steps=6, interval=2, population_size=6)
 IRIS = load_iris(return_X_y=True)
 
 
+class Slow(Toy):
+    """Takes long enough for its folds not to be sent in lumps."""
+
+    def fit(self, X, y=None):
+        super().fit(X, y)
+        time.sleep(0.04)
+        return self
+
+
 def searches(number, log):
     """Return a search, its data, and its number of fits if each leaves a line."""
     common = dict(cv=3, random_state=number, refit=False)
-    toy = Toy(nap=0.03, log=log)
-    n = 20
+    toy, n = Slow(log=log), 15
     if number % 4 == 0:
         search = BayesSearchCV(toy, SPACE, n_iter=n, optimizer="tpe", **common)
         return search, (X, y), 3 * n
