@@ -84,7 +84,7 @@ def is_folder(checkpoint):
 
 def encode(event: Mapping[str, Any], before: int) -> tuple[bytes, int]:
     """Return the line of an event, and its checksum; ``before`` is the last one's."""
-    text = json.dumps(event, separators=(",", ":")).encode()
+    text = json.dumps(event, separators=(",", ":"), default=plain).encode()
     crc = crc32(text, before)
     return b"%08x %s\n" % (crc, text), crc
 

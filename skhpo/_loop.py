@@ -187,6 +187,8 @@ class SearchLoop:
             n = self._n_wanted() if jobs and not self._is_short else 0
 
     def _n_wanted(self):
+        if self._journal.has_ended():
+            return 0
         if not self._asynchronous:
             return self._n_points - len(self._running)
         step = self._journal.next_step()

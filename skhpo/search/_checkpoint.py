@@ -201,7 +201,8 @@ def _file_of(checkpoint, name, fingerprint):
 
 def _read_header(path):
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.readline()
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -209,7 +210,7 @@ def _read_header(path):
             f"checkpoint={str(path)!r} cannot be read: {error.strerror or error}."
         ) from error
     events, _, _ = decode(data, path)
-    return read_record(events[:1], path).header
+    return read_record(events, path).header
 
 
 def _is_finished(record, max_time):
@@ -417,7 +418,13 @@ def _parts_of(value):
     if hasattr(value, "dist") and hasattr(value, "kwds"):  # scipy's frozen laws
         return [value.dist.name, value.args, value.kwds]
     if hasattr(value, "__dict__"):
-        return dict(sorted(vars(value).items()))
+        return {
+            name: part
+            for name, part in sorted(vars(value).items())
+            if not isinstance(
+                getattr(type(value), name, None), functools.cached_property
+            )
+        }
     text = repr(value)
     return None if " at 0x" in text else text
 

@@ -37,6 +37,7 @@ from skhpo import (
 )
 from skhpo.model_selection import nested_cross_validate
 from skhpo.search._checkpoint import digest
+from skhpo.space import Space
 
 from .doors import ROOT, SPACE, X, every_door, y
 from .spies import Faulty, Recorder, Toy, fits, two_scores, watched
@@ -290,6 +291,31 @@ def test_points_in_flight_are_those_of_the_beginning(tmp_path):
     assert search.n_points_ == 6
 
 
+def test_an_asynchronous_search_that_ran_out_of_time_is_read_back(tmp_path):
+    path = tmp_path / "search.jsonl"
+    old = random(Toy(), SPACE, n_iter=3).fit(X, y)  # asks the optimizer again
+    make = partial(
+        *(BayesSearchCV, Toy(nap=0.02), SPACE),
+        optimizer="tpe",
+        n_iter=None,
+        max_time=0.3,
+        cv=2,
+        asynchronous=True,
+        random_state=0,
+        checkpoint=path,
+        refit=False,
+    )
+    for warm_start_from in (None, old):
+        path.unlink(missing_ok=True)
+        with parallel_config(backend="threading"):
+            search = make(warm_start_from=warm_start_from, n_jobs=3).fit(X, y)
+        watched()
+        again = make(warm_start_from=warm_start_from).fit(X, y)
+        assert fits() == []
+        assert again.stop_reason_ == "max_time"
+        assert_equal_tables(search, again)
+
+
 @pytest.mark.parametrize("racing", [None, "forgiving"])
 def test_asynchronous_searches_commit_as_they_did(racing, tmp_path):
     path = tmp_path / "search.jsonl"
@@ -477,6 +503,17 @@ def test_a_larger_budget_starts_from_what_is_known(tmp_path):
     assert larger.warm_start_.startswith("observations: 2 rows")
 
 
+def test_results_of_several_metrics_start_the_metric_that_steers(tmp_path):
+    path = tmp_path / "search.jsonl"
+    finished(path).set_params(scoring=two_scores, refit="good").fit(X, y)
+    make = partial(BayesSearchCV, Toy(), SPACE, n_iter=3, cv=3)
+    make = partial(make, warm_start_from=load_results(path))
+    for scoring in (two_scores, None):
+        refit = "good" if scoring else True
+        search = make(scoring=scoring, refit=refit).fit(X, y)
+        assert search.warm_start_.startswith("observations: 2 rows")
+
+
 def test_other_versions_are_said_and_go_on(tmp_path, monkeypatch):
     from skhpo.search import _checkpoint
 
@@ -533,6 +570,10 @@ def test_a_fingerprint_is_the_same_for_equal_values_and_in_every_process():
     loop = [1]
     loop.append(loop)
     assert digest(loop) == digest(loop)
+    space_object = Space({"C": space["C"], "b": [1, 2]})
+    before = digest(space_object)
+    assert space_object.size is None
+    assert digest(space_object) == before
     code = (
         "from scipy.stats import uniform\n"
         "from skhpo import Real\n"
