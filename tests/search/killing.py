@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 import traceback
+from math import inf
 from pathlib import Path
 
 import pandas as pd
@@ -74,9 +75,19 @@ def live(search, data, path, result, n_jobs, backend):
         os._exit(1)
 
 
-def kill_later(child, path, size, moment):
-    """Kill a child so many seconds after it began to write; return whether it lived."""
-    while not path.exists() or path.stat().st_size == size:
+def n_folds_of(path):
+    """Return how many folds are recorded."""
+    return path.read_bytes().count(b'"event":"fold"') if path.exists() else 0
+
+
+def kill_later(child, path, n_folds, moment):
+    """Kill a child at some moment; return whether it lived.
+
+    Usually so many seconds after it did something new, or little would ever be done;
+    sometimes while it begins, or reads back what was.
+    """
+    begins = time.monotonic() if moment < 0.05 else inf
+    while n_folds_of(path) == n_folds and time.monotonic() < begins + 10 * moment:
         if os.waitpid(child, os.WNOHANG)[0]:
             return False
         time.sleep(0.001)
@@ -97,10 +108,9 @@ def end_of(number, folder, n_jobs, backend, moments):
     search, data, n_fits = searches(number, str(log))
     n_kills = 0
     while not result.exists():
-        size = path.stat().st_size if path.exists() else 0
+        n_folds = n_folds_of(path)
         child = live(search, data, path, result, n_jobs, backend)
-        moment = next(moments) + 0.03 * n_kills  # or some would never get anywhere
-        n_kills += kill_later(child, path, size, moment)
+        n_kills += kill_later(child, path, n_folds, next(moments))
     search, data, _ = searches(number, None)
     search.set_params(checkpoint=None)
     pd.testing.assert_frame_equal(
