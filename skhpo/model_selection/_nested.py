@@ -97,8 +97,9 @@ def nested_cross_validate(
     ------
     ValueError
         When the inner splits cannot be made from the rows of an outer fold, when splits
-        do not fit together, or a validation set was made beforehand; before the first
-        fit. Errors of a search are raised as they are.
+        do not fit together, a validation set was made beforehand, or the search has a
+        file for its ``checkpoint`` (a folder goes well); before the first fit. Errors
+        of a search are raised as they are.
     TypeError
         When ``search`` is no search.
 
