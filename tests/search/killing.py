@@ -68,7 +68,9 @@ def live(search, data, path, result, n_jobs, backend):
         search.set_params(checkpoint=path, n_jobs=n_jobs)
         with parallel_config(backend=backend):
             search.fit(*data)
-        table(search).to_pickle(result)
+        beside = f"{result}.half"
+        table(search).to_pickle(beside)
+        os.replace(beside, result)
         os._exit(0)
     except BaseException:
         traceback.print_exc()
@@ -78,6 +80,14 @@ def live(search, data, path, result, n_jobs, backend):
 def n_folds_of(path):
     """Return how many folds are recorded."""
     return path.read_bytes().count(b'"event":"fold"') if path.exists() else 0
+
+
+def kill(child):
+    """Kill a child and its workers, if they live."""
+    try:
+        os.killpg(child, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
 
 
 def kill_later(child, path, n_folds, moment):
@@ -91,11 +101,9 @@ def kill_later(child, path, n_folds, moment):
         if os.waitpid(child, os.WNOHANG)[0]:
             return False
         time.sleep(0.001)
-    time.sleep(moment)
-    try:
-        os.killpg(child, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+    if moment < inf:
+        time.sleep(moment)
+        kill(child)
     _, status = os.waitpid(child, 0)
     if os.WIFEXITED(status) and os.WEXITSTATUS(status):
         raise SystemExit("the search failed")
@@ -103,14 +111,17 @@ def kill_later(child, path, n_folds, moment):
 
 
 def end_of(number, folder, n_jobs, backend, moments):
-    """Run one search to its end; return the kills, and the fits done again."""
+    """Run one search to its end; return the kills, and the fits done again.
+
+    There are as many kills as ``moments``, if it lasts so long.
+    """
     log, path, result = (folder / f"{name}{number}" for name in ("log", "j", "table"))
     search, data, n_fits = searches(number, str(log))
     n_kills = 0
     while not result.exists():
         n_folds = n_folds_of(path)
         child = live(search, data, path, result, n_jobs, backend)
-        n_kills += kill_later(child, path, n_folds, next(moments))
+        n_kills += kill_later(child, path, n_folds, next(moments, inf))
     search, data, _ = searches(number, None)
     search.set_params(checkpoint=None)
     pd.testing.assert_frame_equal(
@@ -123,9 +134,9 @@ def end_of(number, folder, n_jobs, backend, moments):
 def main(folder, n_jobs, backend, n_kills):
     """Go on with new searches until there were enough kills."""
     rng = random.Random(0)
-    moments = iter(lambda: rng.uniform(0.0, 0.3), None)
     total = number = repeated = worst = 0
     while total < n_kills:
+        moments = (rng.uniform(0.0, 0.3) for _ in range(n_kills // 4))
         kills, again = end_of(number, Path(folder), n_jobs, backend, moments)
         total, repeated, number = total + kills, repeated + again, number + 1
         worst = max(worst, again - n_jobs * kills)
