@@ -450,10 +450,8 @@ class SequentialSearchCV(BaseSearchCV):
         archive = self._archive(task)
         planned = self._n_planned(task)
         optimizer = self._optimizer(task, archive)
-        if (
-            not task.old and task.journal.is_finished
-        ):  # warm_start_ tells of what it did
-            task.journal.is_quick = task.journal.can_be_quick()
+        # where there are old studies, warm_start_ tells what the optimizer made of them
+        task.journal.is_quick = not task.old and task.journal.can_be_quick()
         with self._evaluator(task, planned, archive) as evaluator:
             loop = SearchLoop(
                 space=task.space,
