@@ -30,7 +30,7 @@ import string
 import time
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from math import nan
 from numbers import Number
@@ -200,7 +200,12 @@ def point_of_json(point: Sequence[float | None]) -> np.ndarray:
     return np.array([nan if u is None else u for u in point], dtype=np.float64)
 
 
-_FOLD_FIELDS = ("fit_time", "score_time", "error", "stage", "task_time", "units")
+_OTHER_FIELDS = {
+    *("trial", "fold", "test_scores", "train_scores", "state", "predictions")
+}
+_FOLD_FIELDS = [
+    field.name for field in fields(FoldOutcome) if field.name not in _OTHER_FIELDS
+]
 
 
 def _fold_event(outcome: FoldOutcome) -> dict[str, Any]:
@@ -220,7 +225,7 @@ def _outcome_of(event: Mapping[str, Any]) -> FoldOutcome:
         fold=event["fold"],
         test_scores=_scores_of_json(event["test"]),
         train_scores=_scores_of_json(event["train"]),
-        **{name: event[name] for name in _FOLD_FIELDS},
+        **{name: event[name] for name in _FOLD_FIELDS if name in event},
     )
 
 
