@@ -212,6 +212,7 @@ class HyperbandSearchCV(SequentialSearchCV):
     callbacks : callable or list of callables, default=None
         Functions ``f(progress)`` called after each row with a
         :class:`~skhpo.Progress`; returning something truthy ends the search.
+        Those of ``skhpo.tracking`` record the search: files, MLflow, TensorBoard.
         scikit-learn's own callbacks (>= 1.9) are registered with ``set_callbacks``.
 
     Attributes
@@ -274,6 +275,9 @@ class HyperbandSearchCV(SequentialSearchCV):
 
     n_splits_ : int
         Number of folds.
+
+    search_time_ : float
+        Seconds that the search took, without the final fit.
 
     refit_time_ : float
         Seconds of the final training.

@@ -41,7 +41,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from sklearn.tree import ExtraTreeRegressor
 
 from skhpo.surrogates._kernels import Array
 
@@ -210,6 +209,8 @@ def _grow(numbers, t, categories: Categories, indices, rows, rng) -> Tree:
     ]
     for j, code, index in zip(categories.columns, codes, indices, strict=True):
         numbers[:, j] = code[index]
+    from sklearn.tree import ExtraTreeRegressor  # it loads half of scikit-learn
+
     tree = ExtraTreeRegressor(random_state=int(rng.integers(2**31 - 1)))
     tree.fit(numbers[rows], t[rows], check_input=False)
     return Tree(tree.tree_, codes)
