@@ -99,12 +99,14 @@ def kill_later(child, path, n_folds, moment):
     begins = time.monotonic() if moment < 0.05 else inf
     while n_folds_of(path) == n_folds and time.monotonic() < begins + 10 * moment:
         if os.waitpid(child, os.WNOHANG)[0]:
+            kill(child)
             return False
         time.sleep(0.001)
     if moment < inf:
         time.sleep(moment)
         kill(child)
     _, status = os.waitpid(child, 0)
+    kill(child)  # what it left: workers that wait for more, and hold our pipes
     if os.WIFEXITED(status) and os.WEXITSTATUS(status):
         raise SystemExit("the search failed")
     return os.WIFSIGNALED(status)
