@@ -52,6 +52,7 @@ MAY_IMPORT = {
         "space",
         "surrogates",
         "_callbacks",
+        "_errors",
         "_stopping",
         "_version",
     },  # skhpo/__init__.py
