@@ -261,15 +261,17 @@ def test_a_worker_of_dask_that_dies_costs_nothing_but_time(dask_processes, tmp_p
 @pytest.mark.parametrize("n_workers", [1, 2])
 def test_a_fit_that_kills_worker_after_worker_is_a_failed_candidate(n_workers):
     """With one worker, the data die with it."""
-    dask = pytest.importorskip("dask")
+    pytest.importorskip("distributed")
+    import dask
+
+    space = {"a": [0.1, 0.2, 0.3], "kills": [None, "always"]}
+    search = toy_search(Deadly(), space, n_iter=4, refit=False)
     with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
         with dask_workers(processes=True, n_workers=n_workers), on_dask():
-            space = {"a": [0.1, 0.2, 0.3], "kills": [None, "always"]}
-            search = toy_search(Deadly(), space, refit=False, n_points=1)
             with pytest.warns(match="fits failed"):
                 search.fit(X, y)
     is_dead = np.array([p["kills"] == "always" for p in search.cv_results_["params"]])
-    assert is_dead.sum() == 3
+    assert 0 < is_dead.sum() < 4
     assert np.isnan(search.cv_results_["mean_test_score"][is_dead]).all()
     assert np.isfinite(search.cv_results_["mean_test_score"][~is_dead]).all()
     assert "KilledWorker" in search.cv_results_["error"][is_dead][0]
@@ -331,9 +333,11 @@ class Fragile(ThreadingBackend):
         if Fragile.n_failures:
             Fragile.n_failures -= 1
             raise ConnectionError("an actor died")
-        return super().submit(func, callback)
+        submit = getattr(super(), "submit", None) or super().apply_async
+        return submit(func, callback)
 
-    apply_async = submit  # joblib < 1.5
+    if not hasattr(ThreadingBackend, "submit"):
+        apply_async = submit  # joblib < 1.5
 
 
 def open_fragile(n_failures, **changes):
