@@ -208,7 +208,7 @@ class Distributed(_Dispatcher):
 
     Scattered data are lost with the last worker that holds them, and all tasks with
     them. They are scattered anew then, and the tasks repeated one by one: one of them
-    did it, and has failed when it does it again.
+    did it, and has failed when it does it twice again.
     """
 
     shares_memory = False
@@ -225,6 +225,7 @@ class Distributed(_Dispatcher):
         self.limit = _pre_dispatch_limit(pre_dispatch, self.n_jobs)
         self._waiting = []  # calls
         self._suspects = []  # calls that ended with the last worker: to run alone
+        self._n_lost_alone = 0  # how often the first of them did it again
         self._running = {}  # dask's future -> call
         self._results = queue.SimpleQueue()
         try:
@@ -262,6 +263,8 @@ class Distributed(_Dispatcher):
             self._submit(self._waiting.pop(0))
 
     def _submit(self, call):
+        if self._handle.status != "finished":
+            self._scatter_again()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Sending large graph")  # a model's state
             future = self._client.submit(
@@ -277,19 +280,23 @@ class Distributed(_Dispatcher):
 
     def _outcomes_of(self, future, call):
         """Return what a task came to; None when it is to be repeated."""
-        is_suspect = bool(self._suspects) and call is self._suspects[0]
-        if is_suspect:
-            del self._suspects[0]
+        is_alone = bool(self._suspects) and call is self._suspects[0]
         try:
-            return future.result()
+            outcomes = future.result()
         except self._cancelled:
             self._scatter_again()
-            if is_suspect:
-                return self._died(call, "every worker of the cluster")
-            self._suspects.append(call)
-            return None
+            self._n_lost_alone += is_alone
+            if not is_alone:
+                self._suspects.append(call)
+            if self._n_lost_alone < 2:
+                return None
+            outcomes = self._died(call, "every worker of the cluster, again and again")
         except self._killed as error:
-            return self._died(call, f"{error.allowed_failures + 1} workers")
+            outcomes = self._died(call, f"{error.allowed_failures + 1} workers")
+        if is_alone:
+            del self._suspects[0]
+            self._n_lost_alone = 0
+        return outcomes
 
     def _died(self, call, who):
         return failed_call(
@@ -314,7 +321,7 @@ class Distributed(_Dispatcher):
                 "The connection to dask's scheduler is lost. What was finished is in "
                 "cv_results_."
             )
-        if self._handle.status == "finished":
+        if any(self._client.who_has([self._handle]).values()):
             return
         try:
             self._client.wait_for_workers(1, timeout=NEW_WORKER_SECONDS)
