@@ -384,7 +384,7 @@ class TimedSearchCV(BayesSearchCV):
 def workers(args):
     rows = []
     for n_workers, spread in product(args.workers, args.spreads):
-        n_trials = max(args.trials, 4 * n_workers)
+        n_trials = max(args.trials, 2 * n_workers)
         case = (n_workers, spread, n_trials)
         ideal = simulate(*case, "random", args, counts_cpu=False)
         for optimizer in args.optimizers:

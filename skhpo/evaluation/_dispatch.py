@@ -321,7 +321,7 @@ class Distributed(_Dispatcher):
                 "The connection to dask's scheduler is lost. What was finished is in "
                 "cv_results_."
             )
-        if any(self._client.who_has([self._handle]).values()):
+        if self._has_data():
             return
         try:
             self._client.wait_for_workers(1, timeout=NEW_WORKER_SECONDS)
@@ -331,6 +331,13 @@ class Distributed(_Dispatcher):
                 f"{NEW_WORKER_SECONDS} s. What was finished is in cv_results_."
             ) from error
         self._handle = self._scatter()
+
+    def _has_data(self):
+        """Return whether a worker has the payload."""
+        try:
+            return any(self._client.who_has([self._handle]).values())
+        except self._cancelled:
+            return False
 
     def close(self, kill):
         try:
