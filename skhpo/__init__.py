@@ -1,17 +1,26 @@
-"""Hyperparameter search estimators for scikit-learn."""
+"""Hyperparameter search estimators for scikit-learn.
 
-from skhpo._callbacks import Progress
-from skhpo._stopping import ExpectedGainBelow, NoImprovement, TargetReached
+What stands here is loaded when it is first used, so that ``import skhpo`` costs next to
+nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from skhpo._version import __version__
-from skhpo.search import (
-    BayesSearchCV,
-    EvolutionarySearchCV,
-    HyperbandSearchCV,
-    PBTSearchCV,
-    replay,
-)
-from skhpo.space import Categorical, Integer, Ordinal, Real
-from skhpo.surrogates import EI, PI, UCB, LogEI, Thompson
+
+if TYPE_CHECKING:  # for editors and type checkers; the table below is what counts
+    from skhpo._callbacks import Progress, SearchBegin, SearchEnd
+    from skhpo._stopping import ExpectedGainBelow, NoImprovement, TargetReached
+    from skhpo.search import (
+        BayesSearchCV,
+        EvolutionarySearchCV,
+        HyperbandSearchCV,
+        PBTSearchCV,
+        replay,
+    )
+    from skhpo.space import Categorical, Integer, Ordinal, Real
+    from skhpo.surrogates import EI, PI, UCB, LogEI, Thompson
 
 __all__ = [
     "BayesSearchCV",
@@ -28,9 +37,54 @@ __all__ = [
     "PI",
     "Progress",
     "Real",
+    "SearchBegin",
+    "SearchEnd",
     "TargetReached",
     "Thompson",
     "UCB",
     "__version__",
     "replay",
 ]
+
+_NAMES_IN = {
+    "_callbacks": ("Progress", "SearchBegin", "SearchEnd"),
+    "_stopping": ("ExpectedGainBelow", "NoImprovement", "TargetReached"),
+    "search": (
+        "BayesSearchCV",
+        "EvolutionarySearchCV",
+        "HyperbandSearchCV",
+        "PBTSearchCV",
+        "replay",
+    ),
+    "space": ("Categorical", "Integer", "Ordinal", "Real"),
+    "surrogates": ("EI", "LogEI", "PI", "Thompson", "UCB"),
+}
+_HOME = {name: home for home, names in _NAMES_IN.items() for name in names}
+_PACKAGES = (
+    "evaluation",
+    "importance",
+    "learning_rate",
+    "model_selection",
+    "optimizers",
+    "plots",
+    "schedulers",
+    "search",
+    "space",
+    "surrogates",
+    "testing",
+    "tracking",
+)
+
+
+def __getattr__(name):
+    if name in _PACKAGES:
+        return import_module(f"skhpo.{name}")
+    if name not in _HOME:
+        raise AttributeError(f"module 'skhpo' has no attribute {name!r}")
+    value = getattr(import_module(f"skhpo.{_HOME[name]}"), name)
+    globals()[name] = value  # from now on without this function
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__, *_PACKAGES})

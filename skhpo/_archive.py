@@ -204,6 +204,17 @@ class Archive:
             trial.noise = self.race.noise(len(scores))
         trial.estimate = _estimate(trial, self.steering_score)
 
+    def mean_scores(self, trial):
+        """Return the mean of each metric over the folds done; empty when it failed."""
+        if trial.status == "failed":
+            return {}
+        return {
+            metric: float(
+                np.mean([_value(o, "test_scores", metric) for o in trial.outcomes])
+            )
+            for metric in self.metrics or ["score"]
+        }
+
     def settle(self, status_of):
         """Write down what became of the closed trials, at the end of the search."""
         for trial in self.closed:

@@ -27,6 +27,19 @@ def did_you_mean(name: object, possible: Iterable[object]) -> str:
     return f" Did you mean {by_text[close[0]]!r}?" if close else ""
 
 
+def without_stack(traceback: str | None) -> str:
+    r"""The error that a traceback ends with, and its message, in one line.
+
+    Examples
+    --------
+    >>> without_stack("Traceback:\n  File ...\nValueError: C is\nnegative\n")
+    'ValueError: C is negative'
+    """
+    lines = (traceback or "").strip().splitlines()
+    last = max((i for i, line in enumerate(lines) if line[:1].isspace()), default=-1)
+    return " ".join(lines[last + 1 :] or lines[-1:]).strip()
+
+
 def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn, and point to the line by which the user came here.
 

@@ -35,6 +35,27 @@ class Proposal:
     ``params`` is given only where the exact values matter more than their place in the
     unit cube (settings written by the user, the estimator's own); otherwise the space
     computes them from the point. ``labels`` become columns of the results.
+
+    Parameters
+    ----------
+    id : int
+        Number of the proposal; counts up per optimizer.
+    point : ndarray of shape (n_dims,)
+        Its place in the unit cube; nan where a parameter is inactive.
+    params : dict, default=None
+        The exact values; None = those of the point.
+    labels : dict, default={}
+        Texts and numbers that say where it comes from, such as ``{"origin": "ask"}``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhpo.optimizers import RandomDesign
+    >>> from skhpo.space import Space
+    >>> space = Space({"C": (0.01, 100.0, "log-uniform")})
+    >>> (proposal,) = RandomDesign(space, rng=np.random.default_rng(0)).ask(1)
+    >>> proposal.id, proposal.point.shape
+    (0, (1,))
     """
 
     id: int
@@ -61,11 +82,32 @@ class Job:
 class Result:
     """What an optimizer is told about a proposal, in commit order.
 
-    ``score`` is nan when the evaluation failed: a failure is a fact of its own and not
-    a number. ``noise`` is the variance of ``score`` as an estimate of the mean over all
-    folds of the search: 0 when all were evaluated, nan = unknown; ``cost`` is the time
-    spent on the fits, in seconds. ``parent`` is the proposal whose models were
-    continued: the same one on the next rung, another one where they were copied.
+    Parameters
+    ----------
+    proposal : Proposal
+        What was evaluated.
+    score : float
+        Higher is better; nan when the evaluation failed: a failure is a fact of its own
+        and not a number.
+    noise : float, default=nan
+        Variance of ``score`` as an estimate of the mean over all folds of the search: 0
+        when all were evaluated, nan = unknown.
+    resource : int or None, default=None
+        Units to which the models were trained; None = plain fits.
+    cost : float, default=nan
+        Time spent on the fits, in seconds.
+    parent : Proposal or None, default=None
+        The proposal whose models were continued: the same one on the next rung, another
+        one where they were copied; None = trained from scratch.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhpo.optimizers import RandomDesign, Result
+    >>> from skhpo.space import Space
+    >>> optimizer = RandomDesign(Space({"x": (0.0, 1.0)}), rng=np.random.default_rng(0))
+    >>> (proposal,) = optimizer.ask(1)
+    >>> optimizer.tell([Result(proposal, score=0.93)])
     """
 
     proposal: Proposal

@@ -10,7 +10,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.tree import DecisionTreeClassifier
 
 from skhpo import BayesSearchCV, HyperbandSearchCV
-from skhpo._errors import warn_user
+from skhpo._errors import warn_user, without_stack
 from skhpo.evaluation import open_store
 
 
@@ -65,3 +65,17 @@ def test_a_full_disk_is_reported_where_fit_was_called(monkeypatch, tmp_path):
     disk = [w for w in said if "could not be kept on disk" in str(w.message)]
     assert disk
     assert {warning.filename for warning in disk} == {__file__}
+
+
+@pytest.mark.parametrize(
+    "traceback, line",
+    [
+        (None, ""),
+        ("", ""),
+        ("Traceback:\n  File x\n    f()\nKeyError: 3\n", "KeyError: 3"),
+        ("Traceback:\n  File x\nValueError: a\nb\n", "ValueError: a b"),
+        ("Traceback:\n  File x\nValueError: a\n  b\n", "b"),
+    ],
+)
+def test_the_error_of_a_traceback_in_one_line(traceback, line):
+    assert without_stack(traceback) == line

@@ -37,6 +37,7 @@ READERS = {
     "learning_rate": {"evaluation", "_sklearn", "_errors"},
     "importance": {"space", "surrogates", "_types", "_sklearn", "_errors", "_random"},
     "plots": {"importance", "space", "surrogates", "_types", "_errors"},
+    "tracking": {"_callbacks", "_errors"},
 }
 MAY_IMPORT = {
     **PARTS,

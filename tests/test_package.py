@@ -1,5 +1,6 @@
 """What is shipped: a light import, a version, type hints, a README that is true."""
 
+import ast
 import doctest
 import importlib.metadata
 import io
@@ -17,7 +18,15 @@ import skhpo
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.rst"
-PAGES = [README, *sorted((ROOT / "doc").glob("*.rst"))]
+DOC = ROOT / "doc"
+#: Pages of directives that only Sphinx has; tests/test_docs.py builds them.
+SPHINX = {"index", "guide", "api", "developers", "benchmarks", "glossary"}
+SPHINX |= {"sg_execution_times"}  # left behind by a build
+PAGES = [
+    README,
+    *(page for page in sorted(DOC.glob("*.rst")) if page.stem not in SPHINX),
+    *(page for page in sorted(DOC.glob("coming_from/*.rst")) if page.stem != "index"),
+]
 QUICKSTART = "python -m pip install . && python examples/quickstart.py"
 RUN_TESTS = 'python -m pip install ".[test]" && python -m pytest'
 
@@ -37,10 +46,22 @@ def modules_after(statement: str) -> set[str]:
 
 def test_import_loads_no_package_that_scikit_learn_does_not():
     # scikit-learn 1.9 itself loads rich and pandas where they are installed
-    ours = modules_after("import skhpo")
+    ours = modules_after("from skhpo import *")
     theirs = modules_after("import sklearn.model_selection, pandas")
     assert {name for name in ours - theirs if not is_standard(name)} == {"skhpo"}
     assert "matplotlib" not in ours
+
+
+def test_no_part_loads_what_is_optional():
+    # all of it, as somebody who writes import * everywhere
+    every = ", ".join(f"skhpo.{name}" for name in skhpo._PACKAGES)
+    loaded = modules_after(f"from skhpo import *\nimport {every}")
+    assert loaded & {"matplotlib", "cmaes", "dask", "ray", "mlflow", "torch"} == set()
+    assert loaded & {"tensorboardX", "xgboost", "lightgbm", "optuna"} == set()
+
+
+def test_import_loads_nothing_before_it_is_used():
+    assert "sklearn" not in modules_after("import skhpo")
 
 
 def is_standard(name: str) -> bool:
@@ -50,6 +71,28 @@ def is_standard(name: str) -> bool:
 def test_all_public_names_exist():
     assert "BayesSearchCV" in skhpo.__all__
     assert all(hasattr(skhpo, name) for name in skhpo.__all__)
+    assert {*skhpo.__all__, *skhpo._PACKAGES} <= set(dir(skhpo))
+    with pytest.raises(AttributeError, match="no attribute 'BayesSearch'"):
+        _ = skhpo.BayesSearch
+
+
+def test_the_tables_of_the_front_door_agree():
+    assert {*skhpo._HOME, "__version__"} == set(skhpo.__all__)
+    tree = ast.parse((ROOT / "skhpo/__init__.py").read_text(encoding="utf-8"))
+    (shown,) = [node for node in tree.body if isinstance(node, ast.If)]
+    seen = {
+        (node.module.removeprefix("skhpo."), alias.name)
+        for node in shown.body
+        for alias in node.names
+    }
+    assert seen == {(home, name) for name, home in skhpo._HOME.items()}
+    folders = {path.parent.name for path in (ROOT / "skhpo").glob("*/__init__.py")}
+    assert folders == set(skhpo._PACKAGES)
+
+
+def test_a_package_is_there_after_the_first_import():
+    code = "import skhpo; skhpo.optimizers.PB2; skhpo.BayesSearchCV; skhpo.plots"
+    assert "skhpo" in modules_after(code)
 
 
 def installed() -> importlib.metadata.Distribution:
@@ -87,6 +130,11 @@ def test_readme_code_is_a_doctest_of_at_most_20_lines():
     assert any("BayesSearchCV" in example.source for example in examples)
     assert sum(example.source.count("\n") for example in examples) <= 20
     assert ".. code" not in text
+
+
+def test_pages_are_written_ones():
+    assert len(PAGES) > 15
+    assert all(page.exists() for page in PAGES)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

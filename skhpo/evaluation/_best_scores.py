@@ -8,8 +8,6 @@ may return anything.
 from inspect import getattr_static
 
 from sklearn.base import ClassifierMixin, RegressorMixin
-from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.neighbors import KNeighborsClassifier, RadiusNeighborsClassifier
 from sklearn.pipeline import Pipeline
 
 from skhpo._sklearn import is_own_score, scorer_parts
@@ -43,17 +41,6 @@ _AT_LEAST_ZERO = frozenset(
 )
 
 
-#: Whose ``score`` is accuracy or R2; the last four only add that X may be None.
-_ACCURACY_OR_R2 = (
-    ClassifierMixin,
-    RegressorMixin,
-    KNeighborsClassifier,
-    RadiusNeighborsClassifier,
-    DummyClassifier,
-    DummyRegressor,
-)
-
-
 def best_possible_score(scorer, estimator, choices_of):
     """Return what no fold can score more than; None = not known.
 
@@ -80,7 +67,7 @@ def best_possible_score(scorer, estimator, choices_of):
 def _best_of_own_score(estimator, choices_of, prefix=""):
     """Return 1 where ``score`` is accuracy or R2, whatever the search puts in place."""
     score = _method(type(estimator), "score")
-    if score in [_method(owner, "score") for owner in _ACCURACY_OR_R2]:
+    if score in [_method(owner, "score") for owner in _accuracy_or_r2()]:
         return 1.0
     if score is not _method(Pipeline, "score") or choices_of(f"{prefix}steps"):
         return None
@@ -88,6 +75,27 @@ def _best_of_own_score(estimator, choices_of, prefix=""):
     last = [estimator.steps[-1][1], *choices_of(name)]
     known = [_best_of_own_score(step, choices_of, f"{name}__") for step in last]
     return None if None in known else 1.0
+
+
+def _accuracy_or_r2():
+    """Return the classes whose ``score`` is accuracy or R2.
+
+    The last four only add that X may be None.
+    """
+    from sklearn.dummy import DummyClassifier, DummyRegressor
+    from sklearn.neighbors import (  # it loads half of scikit-learn
+        KNeighborsClassifier,
+        RadiusNeighborsClassifier,
+    )
+
+    return (
+        ClassifierMixin,
+        RegressorMixin,
+        KNeighborsClassifier,
+        RadiusNeighborsClassifier,
+        DummyClassifier,
+        DummyRegressor,
+    )
 
 
 def _method(cls, name):

@@ -63,6 +63,20 @@ class SearchImportance:
 
     reason : str or None
         Why there is no surrogate.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skhpo.importance import search_importance
+    >>> X, y = load_iris(return_X_y=True)
+    >>> search = GridSearchCV(
+    ...     KNeighborsClassifier(), {"n_neighbors": [1, 5, 20, 50, 100], "p": [1, 2]}
+    ... ).fit(X, y)
+    >>> importance = search_importance(search, random_state=0)
+    >>> importance.importances.index[0], importance.is_enough
+    ('n_neighbors', True)
     """
 
     importances: pd.DataFrame

@@ -59,6 +59,20 @@ class LocalImportance:
 
     reason : str or None
         Why there is no surrogate; the tables are empty then.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skhpo.importance import local_importance
+    >>> X, y = load_iris(return_X_y=True)
+    >>> search = GridSearchCV(
+    ...     KNeighborsClassifier(), {"n_neighbors": [1, 5, 20, 50, 100], "p": [1, 2]}
+    ... ).fit(X, y)
+    >>> found = local_importance(search, random_state=0)
+    >>> found.profiles["n_neighbors"].columns.tolist()
+    ['value', 'score', 'low', 'high']
     """
 
     importances: pd.DataFrame

@@ -128,6 +128,7 @@ def _best_value(name: str, local: LocalImportance, rows: Rows) -> Iterator[str]:
     if name not in local.profiles:
         return
     value = local.importances.loc[name, "best_value"]
+    value = value.item() if isinstance(value, np.generic) else value  # no np.int64(3)
     text = f"{value:.3g}" if isinstance(value, float) else repr(value)
     yield f"best near {text}{_edge(name, local, rows)}"
 
@@ -173,6 +174,21 @@ def ablation(search, *, metric=None, method="auto", random_state=None):
         Expected gain of the score, in the order of the path. Empty where the space has
         no place for the estimator's own parameters, where default and best lie in
         different alternatives, or where there is no surrogate.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skhpo.importance import ablation
+    >>> X, y = load_iris(return_X_y=True)
+    >>> search = GridSearchCV(
+    ...     KNeighborsClassifier(n_neighbors=100),
+    ...     {"n_neighbors": [1, 5, 20, 50, 100], "p": [1, 2]},
+    ... ).fit(X, y)
+    >>> gains = ablation(search, random_state=0)
+    >>> max(gains, key=gains.get)
+    'n_neighbors'
     """
     rows = read_rows(search, metric)
     surrogate = fit_surrogate(

@@ -100,6 +100,8 @@ def lr_range_test(
     Returns
     -------
     result : :class:`~sklearn.utils.Bunch`
+        The curve, and what is read from it:
+
         lrs : ndarray of shape (n_updates,)
             The rates until the test ended.
         losses, smoothed : ndarray of shape (n_updates,)

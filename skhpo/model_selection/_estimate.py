@@ -1,15 +1,22 @@
 """What the best score would be without its expected optimism."""
 
+import textwrap
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from scipy import stats
-from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import LeaveOneOut, check_cv
 
 from skhpo._errors import warn_user
 from skhpo.evaluation import best_possible_score
+from skhpo.model_selection._account import (
+    Account,
+    check_has_results,
+    what_failed,
+    what_it_took,
+    what_was_tried,
+)
 from skhpo.model_selection._bias import (
     any_metric,
     bbc_draws,
@@ -35,11 +42,22 @@ NO_PREDICTIONS = "no predictions"
 #: What proposes settings without looking at scores.
 _NOT_ADAPTIVE = ("random", "sobol", "grid")
 
+#: Columns of a summary.
+_WIDTH = 88
+
 
 class OptimismWarning(UserWarning):
     """The best score of a search is expected to flatter by much.
 
     Never given unasked: see :meth:`ScoreEstimate.warn`.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skhpo.model_selection import OptimismWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", OptimismWarning)
+    ...     # search.score_estimate_.warn() here is now an error, where it warns
     """
 
 
@@ -69,6 +87,31 @@ class ScoreEstimate:
 
     reservations : tuple of str
         What this estimate does not see.
+
+    bounded : bool
+        Whether a score is 1 at most.
+
+    draws : ndarray of shape (n_bootstraps,) or None
+        Scores of the bootstrap samples, where there are any.
+
+    sd, df : float, int
+        Standard error of the score and its degrees of freedom, without ``draws``.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from skhpo.model_selection import score_estimate
+    >>> X, y = load_iris(return_X_y=True)
+    >>> tree = DecisionTreeClassifier(random_state=0)
+    >>> search = GridSearchCV(tree, {"max_depth": [1, 2, 3, 4]}).fit(X, y)
+    >>> estimate = score_estimate(search)
+    >>> bool(abs(estimate.score + estimate.bias - search.best_score_) < 1e-9)
+    True
+    >>> low, high = estimate.interval()
+    >>> low < estimate.score < high
+    True
     """
 
     score: float
@@ -121,8 +164,8 @@ class ScoreEstimate:
         if self.bias > max(limit, self._standard_error() / 2):
             warn_user(
                 f"Picking the best of {self.n_candidates} candidates is expected to "
-                f"flatter best_score_ by {_text(self.bias)} ({_text(best)} -> "
-                f"{_text(self.score)}); report score_estimate_ or "
+                f"flatter best_score_ by {short(self.bias)} ({short(best)} -> "
+                f"{short(self.score)}); report score_estimate_ or "
                 "nested_cross_validate.",
                 OptimismWarning,
             )
@@ -135,8 +178,8 @@ class ScoreEstimate:
     def __repr__(self):
         low, high = self.interval()
         return (
-            f"ScoreEstimate(score={_text(self.score)}, 95 % interval [{_text(low)}, "
-            f"{_text(high)}], bias={_text(self.bias)} expected of the best of "
+            f"ScoreEstimate(score={short(self.score)}, 95 % interval [{short(low)}, "
+            f"{short(high)}], bias={short(self.bias)} expected of the best of "
             f"{self.n_candidates}, {self.method})"
         )
 
@@ -215,41 +258,108 @@ def summary(search):
     -------
     text : str
         A few lines.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skhpo.model_selection import summary
+    >>> X, y = load_iris(return_X_y=True)
+    >>> grid = {"n_neighbors": [1, 5, 10]}
+    >>> print(summary(GridSearchCV(KNeighborsClassifier(), grid).fit(X, y)))
+    GridSearchCV: 3 candidates, 5 folds...
+    Best: row ...
     """
-    results, lines = search.cv_results_, [_what_was_done(search)]
-    if hasattr(search, "best_index_"):
-        metric = chosen_metric(search)
-        best = float(results[f"mean_test_{metric}"][search.best_index_])
-        lines.append(f"Best: row {search.best_index_}, mean score {_text(best)}, with")
-        lines += [f"    {name} = {v!r}" for name, v in search.best_params_.items()]
+    account = Account(search)
+    lines = [f"{account.name}: {what_was_tried(account)}", _how_it_ended(account)]
+    if what_failed(account) is not None:
+        lines.append(f"Failed: {what_failed(account)}")
+    if account.status["raced_out"]:
+        lines.append(f"Raced out: {account.status['raced_out']}, on fewer folds")
+    lines += _the_best(search, account)
+    if account.lacks_model:
+        lines.append("There is no model: the refit failed or was not reached.")
+    return "\n".join(_wrapped(line) for line in lines)
+
+
+def _how_it_ended(account):
+    if account.reason is None:
+        return f"Took {what_it_took(account)}"
+    return f"Ended after {what_it_took(account)}: {account.reason}"
+
+
+def _the_best(search, account):
+    """Return lines about the best row and what its score is worth."""
+    best = account.best(metric_or_none(search))
+    if best is None:
+        return [f"Best: {why_no_best(account)}"]
+    lines = [f"Best: row {best.row}{_scored(best)}, with"]
+    lines += [f"    {name} = {value!r}" for name, value in best.params.items()]
     try:
-        lines.append(_expected(score_estimate(search)))
+        return lines + _expected(estimate_of(search))
     except AttributeError as error:
-        lines.append(f"No estimate of its optimism: {error}")
-    return "\n".join(lines)
+        return [*lines, f"No estimate of its optimism: {error}"]
 
 
-def _what_was_done(search):
-    n, reason = len(search.cv_results_["params"]), getattr(search, "stop_reason_", None)
-    rows = (
-        "rows (candidates and rungs)" if "rung" in search.cv_results_ else "candidates"
-    )
-    end = f", ended by {reason}" if reason else ""
-    return f"{type(search).__name__}: {n} {rows}, {search.n_splits_} folds{end}"
+def metric_or_none(search):
+    """Return the name of the metric that chose the best row; None = not known."""
+    try:
+        return chosen_metric(search)
+    except AttributeError:
+        return None
+
+
+def why_no_best(account):
+    """Say why no row was chosen."""
+    if account.status["failed"] == account.n_rows:
+        return "none, since every candidate failed"
+    return "not chosen; of several metrics, refit= names the one that chooses"
+
+
+def _scored(best):
+    after = "" if best.n_resources is None else f" after {best.n_resources}"
+    if np.isnan(best.score):
+        return after
+    name = "score" if best.metric == "score" else best.metric
+    return f", mean {name} {short(best.score)} (std {short(best.std)}){after}"
+
+
+def estimate_of(search):
+    """Return the estimate that the search has, or make one."""
+    if hasattr(type(search), "score_estimate_"):
+        return search.score_estimate_
+    return score_estimate(search)
 
 
 def _expected(estimate):
+    """Return lines about what a score is worth."""
     low, high = estimate.interval()
     lines = [
-        f"Estimate without optimism: {_text(estimate.score)}, 95 % interval "
-        f"[{_text(low)}, {_text(high)}]",
-        f"    The best of {estimate.n_candidates} candidates is expected to flatter by "
-        f"{_text(max(estimate.bias, 0.0))} on average; whether",
-        "    this one was lucky cannot be told from the search itself.",
-        f"    {estimate.method}",
+        f"Estimate without optimism: {short(estimate.score)}, 95 % interval "
+        f"[{short(low)}, {short(high)}]"
     ]
-    return "\n".join(
-        lines + [f"    Not seen: {text}" for text in estimate.reservations]
+    if estimate.n_candidates > 1:
+        lines += [
+            f"    The best of {estimate.n_candidates} candidates is expected to "
+            f"flatter by {short(max(estimate.bias, 0.0))} on average; whether",
+            "    this one was lucky cannot be told from the search itself.",
+        ]
+    lines.append(f"    {estimate.method}")
+    return lines + [f"    Not seen: {text}" for text in estimate.reservations]
+
+
+def _wrapped(line):
+    """Return a line in several where it is long; values of parameters stay whole."""
+    if len(line) <= _WIDTH or " = " in line:
+        return line
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    return textwrap.fill(
+        line,
+        _WIDTH,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 
@@ -356,10 +466,7 @@ class _Table:
     """
 
     def __init__(self, search):
-        if not hasattr(search, "cv_results_"):
-            raise NotFittedError(
-                f"This {type(search).__name__} is not fitted: call fit first."
-            )
+        check_has_results(search)
         if not hasattr(search, "best_index_"):
             raise AttributeError(
                 "There is no best row whose score could be corrected: with several "
@@ -447,8 +554,11 @@ def _reservations(search):
         yield "candidates stopped early take no part"
     n_raced = np.sum(results.get("status", np.array([])) == "raced_out")
     if n_raced:
-        yield f"{n_raced} candidates that were raced out take no part"
+        several = "candidates that were raced out take"
+        one = "candidate that was raced out takes"
+        yield f"{n_raced} {one if n_raced == 1 else several} no part"
 
 
-def _text(value):
+def short(value):
+    """Return a score with three digits that say something."""
     return f"{value:.3g}" if abs(value) < 1e-2 else f"{value:.3f}"

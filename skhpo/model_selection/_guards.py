@@ -27,6 +27,14 @@ class LeakageWarning(UserWarning):
 
     A class of its own, so that it can be silenced, or made an error, by name:
     ``warnings.simplefilter("error", LeakageWarning)``.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skhpo.model_selection import LeakageWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", LeakageWarning)
+    ...     # fit searches here: a leak is now an error
     """
 
 

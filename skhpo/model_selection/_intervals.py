@@ -47,10 +47,19 @@ class ScoreInterval:
     Attributes
     ----------
     low, high : float
+        Its ends.
     level : float
         Nominal probability that it covers the score.
     method : str
         How it was computed; none is exact.
+
+    Examples
+    --------
+    >>> from skhpo.model_selection import ScoreInterval
+    >>> interval = ScoreInterval(0.82, 0.91, level=0.95, method="pooled")
+    >>> low, high = interval
+    >>> low, high
+    (0.82, 0.91)
     """
 
     low: float

@@ -52,6 +52,9 @@ class TuningReport:
 
     Attributes
     ----------
+    name : str
+        Class of the search.
+
     leaders : DataFrame
         The best candidates on new splits and seeds, as of
         :func:`~skhpo.model_selection.confirm`.
@@ -76,6 +79,18 @@ class TuningReport:
         ``gain``: what the best cross-validated score would gain if twice as many
         candidates were tried; ``interval``: 90 %, from resampled candidates. None for
         fewer than 8 candidates.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skhpo.model_selection import tuning_report
+    >>> X, y = load_iris(return_X_y=True)
+    >>> search = GridSearchCV(KNeighborsClassifier(), {"n_neighbors": [1, 5, 9]}, cv=3)
+    >>> report = tuning_report(search.fit(X, y), X, y, top=2, seeds=2)
+    >>> sorted(report.stability)
+    ['sd_seed', 'share_best']
     """
 
     name: str

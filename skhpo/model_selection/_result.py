@@ -49,6 +49,20 @@ class NestedResult(Bunch):
         absolute error, log loss), without weights.
     estimator : list of estimators
         The fitted inner searches; only with ``return_estimator=True``.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skhpo.model_selection import nested_cross_validate
+    >>> X, y = load_iris(return_X_y=True)
+    >>> search = GridSearchCV(KNeighborsClassifier(), {"n_neighbors": [1, 5]}, cv=3)
+    >>> result = nested_cross_validate(search, X, y, outer_cv=3, random_state=0)
+    >>> len(result.test_score), result.n_candidates
+    (3, [2, 2, 2])
+    >>> bool(result.score > 0.9)
+    True
     """
 
     @property

@@ -29,6 +29,18 @@ class ParameterStability:
         (logarithmic for ``"log-uniform"``): 0.1 says that the middle half of the
         winners lie within a tenth of what was searched. None for values without an
         order, and where the space is not known.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skhpo.model_selection import nested_cross_validate
+    >>> X, y = load_iris(return_X_y=True)
+    >>> search = GridSearchCV(KNeighborsClassifier(), {"n_neighbors": [1, 5]}, cv=3)
+    >>> result = nested_cross_validate(search, X, y, outer_cv=3, random_state=0)
+    >>> result.stability.parameters["n_neighbors"].modal_value in (1, 5)
+    True
     """
 
     modal_value: Any
@@ -48,6 +60,18 @@ class Stability:
         in units of their range, 0 or 1 for other values. 0 = all the same; two random
         settings of numbers are 1/3 apart. None where the space is not known, or there
         is one winner only.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skhpo.model_selection import nested_cross_validate
+    >>> X, y = load_iris(return_X_y=True)
+    >>> search = GridSearchCV(KNeighborsClassifier(), {"n_neighbors": [1, 5]}, cv=3)
+    >>> result = nested_cross_validate(search, X, y, outer_cv=3, random_state=0)
+    >>> bool(0 <= result.stability.distance <= 1)
+    True
     """
 
     parameters: Mapping[str, ParameterStability]

@@ -30,7 +30,29 @@ MANY_CANDIDATES = 1000
 
 
 def automatic_optimizer(space: Space, n_iter: int | None) -> str:
-    """The name of what suits this space and this budget (None = no limit)."""
+    """The name of what suits this space and this budget.
+
+    Parameters
+    ----------
+    space : Space
+        What is searched.
+    n_iter : int or None
+        Candidates; None = no limit.
+
+    Returns
+    -------
+    name : str
+        "grid", "tpe" or "gp".
+
+    Examples
+    --------
+    >>> from skhpo.optimizers import automatic_optimizer
+    >>> from skhpo.space import Space
+    >>> automatic_optimizer(Space({"C": (0.1, 10.0)}), n_iter=50)
+    'gp'
+    >>> automatic_optimizer(Space({"C": [0.1, 1, 10]}), n_iter=50)
+    'grid'
+    """
     if fits_in(space, n_iter):
         return "grid"
     if space.n_dims > MANY_COLUMNS:
@@ -39,11 +61,53 @@ def automatic_optimizer(space: Space, n_iter: int | None) -> str:
 
 
 def automatic_rung_optimizer(space: Space, n_candidates: int) -> str:
-    """The name of what suits this space and so many candidates in rungs."""
+    """The name of what suits this space and so many candidates in rungs.
+
+    Parameters
+    ----------
+    space : Space
+        What is searched.
+    n_candidates : int
+        Candidates that are started.
+
+    Returns
+    -------
+    name : str
+        "gp" or "random".
+
+    Examples
+    --------
+    >>> from skhpo.optimizers import automatic_rung_optimizer
+    >>> from skhpo.space import Space
+    >>> space = Space({"alpha": (1e-6, 1.0, "log-uniform")})
+    >>> automatic_rung_optimizer(space, 81), automatic_rung_optimizer(space, 6561)
+    ('gp', 'random')
+    """
     is_large = n_candidates > MANY_CANDIDATES or space.n_dims > MANY_COLUMNS
     return "random" if is_large or fits_in(space, n_candidates) else "gp"
 
 
 def fits_in(space: Space, n_iter: int | None) -> bool:
-    """Whether all settings of a finite space can be tried."""
+    """Whether all settings of a finite space can be tried.
+
+    Parameters
+    ----------
+    space : Space
+        What is searched.
+    n_iter : int or None
+        Candidates; None = no limit.
+
+    Returns
+    -------
+    fits : bool
+        False where the space is infinite, or the budget has no limit.
+
+    Examples
+    --------
+    >>> from skhpo.optimizers import fits_in
+    >>> from skhpo.space import Space
+    >>> space = Space({"C": [0.1, 1, 10], "kernel": ["linear", "rbf"]})
+    >>> fits_in(space, 6), fits_in(space, 5)
+    (True, False)
+    """
     return None not in (space.size, n_iter) and space.size <= n_iter

@@ -59,6 +59,22 @@ class BaseOptimizer(ABC):
     The state is arrays, sets and a Generator, so an optimizer can be pickled at any
     time and continues exactly. Implementers must not remember what is pending: it is
     handed over at each call.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhpo.optimizers import BaseOptimizer
+    >>> from skhpo.space import Space
+    >>> class Corners(BaseOptimizer):
+    ...     def _suggest(self, unseen):
+    ...         corners = self.rng.integers(0, 2, (50, self.space.n_dims))
+    ...         points = self.space.snap(corners.astype(float))
+    ...         point = next((p for p in points if p in unseen), None)
+    ...         return None if point is None else self._proposal(point)
+    >>> space = Space({"x": (0.0, 1.0), "y": (0.0, 1.0)})
+    >>> proposals = Corners(space, rng=np.random.default_rng(0)).ask(10)
+    >>> sorted(tuple(proposal.point.tolist()) for proposal in proposals)
+    [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)]
     """
 
     def __init__(self, space: Space, *, rng: np.random.Generator):

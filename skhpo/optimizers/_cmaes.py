@@ -97,6 +97,18 @@ class CovarianceMatrixAdaptation(BaseOptimizer):
        population size, CEC.
     .. [4] M. Nomura, M. Shibata (2024), cmaes: a simple yet practical Python library
        for CMA-ES, arXiv:2402.01373.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhpo.optimizers import CovarianceMatrixAdaptation, has_cmaes
+    >>> from skhpo.space import Space
+    >>> space = Space({name: (0.0, 1.0) for name in "abcdef"})
+    >>> if has_cmaes():
+    ...     optimizer = CovarianceMatrixAdaptation(
+    ...         space, n_iter=360, rng=np.random.default_rng(0)
+    ...     )
+    ...     assert len(optimizer.ask(3)) == 3
     """
 
     name = "cmaes"
@@ -282,12 +294,36 @@ def losses_of(scores: Sequence[float]) -> NDArray[np.float64]:
 
 
 def has_cmaes() -> bool:
-    """Whether the package is installed."""
+    """Whether the package ``cmaes`` is installed.
+
+    Returns
+    -------
+    is_installed : bool
+        Nothing is imported to find out.
+
+    Examples
+    --------
+    >>> from skhpo.optimizers import has_cmaes
+    >>> has_cmaes() in (True, False)
+    True
+    """
     return find_spec("cmaes") is not None
 
 
 def require_cmaes() -> None:
-    """Raise an ImportError that says how to install the package, where it is not."""
+    """Raise an ImportError that says how to install the package, where it is not.
+
+    Raises
+    ------
+    ImportError
+        Where the package is missing.
+
+    Examples
+    --------
+    >>> from skhpo.optimizers import has_cmaes, require_cmaes
+    >>> if has_cmaes():
+    ...     require_cmaes()
+    """
     if not has_cmaes():
         raise ImportError(
             "CMA-ES needs the package cmaes, which is not installed: "

@@ -81,7 +81,25 @@ class StreamDesign(BaseOptimizer):
 
 
 class RandomDesign(StreamDesign):
-    """Random search: points drawn by the space's own law, none of them twice."""
+    """Random search: points drawn by the space's own law, none of them twice.
+
+    Parameters
+    ----------
+    space : Space
+        Where the points lie.
+    rng : numpy.random.Generator
+        The only source of randomness.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhpo.optimizers import RandomDesign
+    >>> from skhpo.space import Space
+    >>> space = Space({"x": (0.0, 1.0), "kind": ["a", "b"]})
+    >>> optimizer = RandomDesign(space, rng=np.random.default_rng(0))
+    >>> [proposal.id for proposal in optimizer.ask(3)]
+    [0, 1, 2]
+    """
 
     def _draw(self) -> Points:
         return self.space.sample(_BLOCK, self.rng)
@@ -99,6 +117,17 @@ class SobolDesign(StreamDesign):
         How many points to propose; None = as many as are asked for.
     rng : numpy.random.Generator
         Scrambles the sequence.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhpo.optimizers import SobolDesign
+    >>> from skhpo.space import Space
+    >>> space = Space({"x": (0.0, 1.0)})
+    >>> optimizer = SobolDesign(space, n_points=8, rng=np.random.default_rng(0))
+    >>> cells = sorted(int(8 * proposal.point[0]) for proposal in optimizer.ask(8))
+    >>> cells
+    [0, 1, 2, 3, 4, 5, 6, 7]
     """
 
     def __init__(
@@ -150,6 +179,17 @@ class LatinDesign(StreamDesign):
         Points per hypercube.
     rng : numpy.random.Generator
         The only source of randomness.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhpo.optimizers import LatinDesign
+    >>> from skhpo.space import Space
+    >>> space = Space({"x": (0.0, 1.0), "y": (0.0, 1.0)})
+    >>> optimizer = LatinDesign(space, block=5, rng=np.random.default_rng(0))
+    >>> points = np.array([proposal.point for proposal in optimizer.ask(5)])
+    >>> np.sort((5 * points).astype(int), axis=0).T.tolist()
+    [[0, 1, 2, 3, 4], [0, 1, 2, 3, 4]]
     """
 
     def __init__(self, space: Space, *, block: int, rng: np.random.Generator):
@@ -175,6 +215,19 @@ class GridDesign(BaseOptimizer):
         evaluates knows it already.
     rng : numpy.random.Generator
         Not used; every optimizer takes one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhpo.optimizers import GridDesign
+    >>> from skhpo.space import Space
+    >>> space = Space({"kernel": ["linear", "rbf"], "C": [1, 10]})
+    >>> optimizer = GridDesign(space, rng=np.random.default_rng(0))
+    >>> for proposal in optimizer.ask(3):
+    ...     print(space.to_params(proposal.point))
+    {'kernel': 'linear', 'C': 1}
+    {'kernel': 'rbf', 'C': 1}
+    {'kernel': 'linear', 'C': 10}
     """
 
     def __init__(
@@ -212,6 +265,18 @@ class FixedPoints(BaseOptimizer):
         Label of these points: who gave them.
     rng : numpy.random.Generator
         Not used; every optimizer takes one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhpo.optimizers import FixedPoints
+    >>> from skhpo.space import Space
+    >>> space = Space({"C": (0.01, 100.0, "log-uniform")})
+    >>> mine = {"C": 0.1}
+    >>> points = [(space.to_point(mine), mine)]
+    >>> optimizer = FixedPoints(space, points, rng=np.random.default_rng(0))
+    >>> [proposal.params for proposal in optimizer.ask(3)]
+    [{'C': 0.1}]
     """
 
     def __init__(
@@ -245,6 +310,17 @@ class Chain:
         Asked in order; one that returns fewer points than asked for is exhausted.
     then : Optimizer
         Asked afterwards.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhpo.optimizers import Chain, RandomDesign, SobolDesign
+    >>> from skhpo.space import Space
+    >>> space, rng = Space({"x": (0.0, 1.0)}), np.random.default_rng(0)
+    >>> first = SobolDesign(space, n_points=4, rng=rng)
+    >>> optimizer = Chain([first], then=RandomDesign(space, rng=rng))
+    >>> [proposal.id for proposal in optimizer.ask(6)]
+    [0, 1, 2, 3, 4, 5]
     """
 
     def __init__(self, designs: Sequence[Optimizer], *, then: Optimizer):
@@ -297,5 +373,28 @@ def scrambled_sobol(n_dims: int, rng: np.random.Generator) -> qmc.Sobol:
 
 
 def initial_design_size(space: Space, n_iter: int) -> int:
-    """Points before the model: d + 1 within 6 to 10, a quarter of all at most."""
+    """How many points come before the model.
+
+    One more than there are dimensions, between 6 and 10, and a quarter of all at most.
+
+    Parameters
+    ----------
+    space : Space
+        What is searched.
+    n_iter : int
+        Candidates in all.
+
+    Returns
+    -------
+    n : int
+        Points of the initial design.
+
+    Examples
+    --------
+    >>> from skhpo.optimizers import initial_design_size
+    >>> from skhpo.space import Space
+    >>> space = Space({name: (0.0, 1.0) for name in "abcdefgh"})
+    >>> initial_design_size(space, n_iter=100), initial_design_size(space, n_iter=20)
+    (9, 5)
+    """
     return min(max(6, min(space.n_dims + 1, 10)), max(1, n_iter // 4))

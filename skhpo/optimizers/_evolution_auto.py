@@ -18,7 +18,32 @@ _N_ITER_PER_DIM_CMAES = 60
 
 
 def automatic_evolution(space: Space, n_iter: int | None, has_cmaes: bool) -> str:
-    """The name of what suits this space and this budget (None = no limit)."""
+    """The name of what suits this space and this budget.
+
+    Parameters
+    ----------
+    space : Space
+        What is searched.
+    n_iter : int or None
+        Candidates; None = no limit.
+    has_cmaes : bool
+        Whether the package ``cmaes`` is installed.
+
+    Returns
+    -------
+    name : str
+        "cmaes" or "de".
+
+    Examples
+    --------
+    >>> from skhpo.optimizers import automatic_evolution
+    >>> from skhpo.space import Space
+    >>> space = Space({name: (0.0, 1.0) for name in "abcdef"})
+    >>> automatic_evolution(space, 360, has_cmaes=True)
+    'cmaes'
+    >>> automatic_evolution(space, 100, has_cmaes=True)
+    'de'
+    """
     if has_cmaes and suits_cmaes(space, n_iter):
         return "cmaes"
     return "de"

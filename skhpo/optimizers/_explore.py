@@ -235,6 +235,18 @@ class Resample(Explorer):
     -----
     A point may be proposed again. Draws that break a constraint are repeated, at last
     in favour of the copied setting itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhpo.optimizers import Resample
+    >>> from skhpo.space import Space
+    >>> space = Space({"eta0": (1e-4, 1.0, "log-uniform"), "alpha": (1e-6, 1e-2)})
+    >>> explore = Resample(space, swapped=["eta0"], rng=np.random.default_rng(0))
+    >>> near = space.to_point({"eta0": 0.1, "alpha": 1e-3})
+    >>> (proposal,) = explore.ask(1, near=near)
+    >>> bool(proposal.point[0] != near[0]), bool(proposal.point[1] == near[1])
+    (True, True)
     """
 
     def _explored(self, near, in_flight, resource) -> Proposal:

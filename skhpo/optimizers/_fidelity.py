@@ -161,6 +161,22 @@ class FidelityTPEOptimizer(TPEOptimizer):
     ----------
     .. [1] Falkner, Klein, Hutter (2018), BOHB: robust and efficient hyperparameter
        optimization at scale, ICML, arXiv:1807.01774.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhpo.optimizers import FidelityTPEOptimizer
+    >>> from skhpo.space import Space
+    >>> space = Space({"x": (0.0, 1.0), "kind": ["a", "b"]})
+    >>> optimizer = FidelityTPEOptimizer(
+    ...     space, max_resource=81, rng=np.random.default_rng(0)
+    ... )
+    >>> from skhpo.optimizers import Result
+    >>> for proposal in optimizer.ask(12, resource=9):
+    ...     score = -((proposal.point[0] - 0.3) ** 2)
+    ...     optimizer.tell([Result(proposal, score, resource=9)])
+    >>> len(optimizer.ask(1, resource=9))
+    1
     """
 
     def __init__(

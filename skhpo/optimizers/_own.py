@@ -38,6 +38,20 @@ class OwnOptimizer:
     ------
     ValueError
         From ``ask``, when what was proposed is no setting of the space.
+
+    Examples
+    --------
+    >>> from skhpo.optimizers import OwnOptimizer
+    >>> from skhpo.space import Space
+    >>> class Middle:
+    ...     def ask(self, n):
+    ...         return [{"C": 5.5}]
+    ...
+    ...     def tell(self, results):
+    ...         pass
+    >>> optimizer = OwnOptimizer(Middle(), Space({"C": (1.0, 10.0)}))
+    >>> print(optimizer.ask(1)[0].point)
+    [0.5]
     """
 
     def __init__(self, optimizer: Any, space: Space):
@@ -180,6 +194,32 @@ def make_own_optimizer(
 
     A class or a factory is called as ``given(space, rng=rng)``; of an object a copy is
     used, so that the search's parameter stays as it is.
+
+    Parameters
+    ----------
+    given : object, class or callable
+        The user's.
+    space : Space
+        Where proposals must lie.
+    rng : numpy.random.Generator
+        Handed on to classes and factories.
+
+    Returns
+    -------
+    optimizer : OwnOptimizer
+        The user's, with checks around it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhpo.optimizers import RandomDesign, make_own_optimizer
+    >>> from skhpo.space import Space
+    >>> space = Space({"C": (1.0, 10.0)})
+    >>> optimizer = make_own_optimizer(
+    ...     RandomDesign, space, rng=np.random.default_rng(0)
+    ... )
+    >>> optimizer.name
+    'RandomDesign'
     """
     check_own_optimizer(given)
     if _is_factory(given):
@@ -188,7 +228,26 @@ def make_own_optimizer(
 
 
 def check_own_optimizer(given: Any) -> None:
-    """Raise a TypeError, if this can make no optimizer."""
+    """Raise a TypeError, if this can make no optimizer.
+
+    Parameters
+    ----------
+    given : object, class or callable
+        What a user passed as ``optimizer=``.
+
+    Raises
+    ------
+    TypeError
+        Naming the method that is missing, or the signature that does not fit.
+
+    Examples
+    --------
+    >>> from skhpo.optimizers import check_own_optimizer
+    >>> check_own_optimizer(42)
+    Traceback (most recent call last):
+        ...
+    TypeError: optimizer=42 has no method ask and no method tell. ...
+    """
     if not _is_factory(given):
         check_ask_and_tell(given)
         _check_copy(given)

@@ -37,7 +37,33 @@ _APART = 0.1  # mean distance per column between initial points
 
 @dataclass(frozen=True, eq=False)
 class OldStudy:
-    """What was evaluated once: rows with a finite score, each setting once."""
+    """What was evaluated once: rows with a finite score, each setting once.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n, n_dims)
+        The settings in the unit cube.
+    params : sequence of dict
+        Their exact values.
+    scores : ndarray of shape (n,)
+        Higher is better; all finite.
+    costs : ndarray of shape (n,)
+        Seconds; nan = unknown.
+    n_dropped : int, default=0
+        Rows of the study that lie outside the space.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhpo.optimizers import OldStudy
+    >>> from skhpo.space import Space
+    >>> space = Space({"C": (0.01, 100.0, "log-uniform")})
+    >>> params = [{"C": 0.1}, {"C": 1.0}, {"C": 10.0}]
+    >>> points = np.array([space.to_point(setting) for setting in params])
+    >>> study = OldStudy(points, params, np.array([0.8, 0.9, 0.7]), np.full(3, np.nan))
+    >>> study.order.tolist()
+    [1, 0, 2]
+    """
 
     points: Points  # (n, d)
     params: Sequence[Mapping[str, Any]]  # the exact values
@@ -69,6 +95,20 @@ class WarmStart:
     Notes
     -----
     While the first results are awaited fewer points are proposed than were asked for.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhpo.optimizers import OldStudy, RandomDesign, WarmStart
+    >>> from skhpo.space import Space
+    >>> space = Space({"C": (0.01, 100.0, "log-uniform")})
+    >>> params = [{"C": 0.1}, {"C": 1.0}, {"C": 10.0}]
+    >>> points = np.array([space.to_point(setting) for setting in params])
+    >>> study = OldStudy(points, params, np.array([0.8, 0.9, 0.7]), np.full(3, np.nan))
+    >>> then = RandomDesign(space, rng=np.random.default_rng(0))
+    >>> optimizer = WarmStart([study], then=then, space=space)
+    >>> optimizer.ask(1)[0].params  # its best setting comes first
+    {'C': 1.0}
     """
 
     def __init__(self, studies: Sequence[OldStudy], *, then: Optimizer, space: Space):

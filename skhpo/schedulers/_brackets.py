@@ -41,6 +41,22 @@ class Bracket:
 
     Rung i has n_candidates[i] places, and trains from resources[i - 1] units (0 at the
     first rung) to resources[i].
+
+    Parameters
+    ----------
+    resources : tuple of int
+        Units at each rung, the lowest first.
+    n_candidates : tuple of int
+        Places at each rung.
+    factor : int
+        One in so many candidates goes on.
+
+    Examples
+    --------
+    >>> from skhpo.schedulers import Bracket
+    >>> bracket = Bracket(resources=(1, 3, 9), n_candidates=(9, 3, 1), factor=3)
+    >>> bracket.units_continued, bracket.units_refit
+    ([9, 6, 6], [9, 9, 9])
     """
 
     resources: tuple[int, ...]
@@ -117,6 +133,11 @@ def halving_bracket(
     n_candidates : int, default=None
         Candidates at the first rung; None = as many as leave one at the top.
 
+    Returns
+    -------
+    bracket : Bracket
+        Its rungs.
+
     Examples
     --------
     >>> halving_bracket(1, 9, 3)
@@ -131,7 +152,7 @@ def halving_bracket(
 def hyperband_brackets(
     min_resource: int, max_resource: int, factor: int, n_candidates: int | None = None
 ) -> tuple[Bracket, ...]:
-    """The brackets of one sweep of Hyperband [2]_, the most exploring one first.
+    """The brackets of one sweep of Hyperband, the most exploring one first.
 
     Parameters
     ----------
@@ -141,6 +162,11 @@ def hyperband_brackets(
         Candidates of the sweep, shared out among the brackets in Hyperband's
         proportions; brackets left without any are dropped. None = Hyperband's number,
         for which all brackets cost about the same.
+
+    Returns
+    -------
+    brackets : tuple of Bracket
+        One for each number of promotions, from the largest to 0.
 
     Examples
     --------
@@ -171,6 +197,20 @@ def median_bracket(
     """The steps of ``strategy="median"``, at equal distances.
 
     Each candidate has a place at each step, so the plan is what is trained at most.
+
+    Parameters
+    ----------
+    min_resource, max_resource : int
+        Units at the first and at the last step.
+    n_candidates : int
+        Candidates that are started.
+    n_steps : int, default=10
+        Steps.
+
+    Returns
+    -------
+    bracket : Bracket
+        With a factor of 1: nobody is eliminated by plan.
 
     Examples
     --------
@@ -223,6 +263,15 @@ def plan(
         ``sweep``, ``bracket``, ``rung``, ``n_candidates``, ``n_resources``,
         ``units_continued`` and ``units_refit`` (units trained at this rung, all folds
         together), ``share`` (of the cost of the whole search).
+
+    Examples
+    --------
+    >>> from skhpo.schedulers import halving_bracket, plan
+    >>> for row in plan([halving_bracket(1, 9, 3)], n_splits=5):
+    ...     print(row["n_candidates"], row["n_resources"], row["units_continued"])
+    9 1 45
+    3 3 30
+    1 9 30
     """
     rows = [
         {"sweep": i, "bracket": b, **row}

@@ -10,6 +10,15 @@ class Fifo:
     ----------
     n_iter : int or None
         Number of candidates; None = no limit but time, or the end of the space.
+
+    Examples
+    --------
+    >>> from skhpo.schedulers import Fifo
+    >>> from skhpo.testing import SimulatedSearch
+    >>> search = SimulatedSearch(Fifo(n_iter=5), n_points=2)
+    >>> search.run()
+    >>> len(search.trials)
+    5
     """
 
     def __init__(self, n_iter):

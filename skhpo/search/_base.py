@@ -2,9 +2,10 @@
 
 import copy
 import time
+import uuid
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from inspect import signature
 from math import ceil, nan
@@ -19,7 +20,13 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state, indexable
 
 from skhpo._archive import Archive, build_cv_results, report_failures
-from skhpo._callbacks import Progress
+from skhpo._callbacks import (
+    Log,
+    Progress,
+    SearchBegin,
+    SearchEnd,
+    told_of_search,
+)
 from skhpo._errors import did_you_mean, warn_user
 from skhpo._loop import MAX_TIME, SPACE_EXHAUSTED, SearchLoop
 from skhpo._random import Streams
@@ -53,6 +60,7 @@ from skhpo.model_selection import score_estimate, summary
 from skhpo.model_selection._guards import check_leaks
 from skhpo.optimizers import OldStudy, WarmStart
 from skhpo.search._budget import BudgetUsed
+from skhpo.search._html import panel
 from skhpo.search._predictions import Keeping, open_keeping
 from skhpo.search._results import tidy
 from skhpo.search._warm_start import Metric, read_old_studies
@@ -78,6 +86,9 @@ class _Task:
     training: Training | None = None  # None = plain fits
     keeping: Keeping | None = None  # how predictions are kept; None = not at all
     plan: Any = None  # what a subclass means to do
+    archive: Archive | None = None  # what came of it
+    callbacks: tuple = ()
+    began: float = field(default_factory=time.monotonic)
 
     @property
     def fit_params(self):
@@ -240,6 +251,21 @@ class SequentialSearchCV(BaseSearchCV):
         """
         return summary(self)
 
+    @property
+    def _repr_html_(self):
+        """Return what notebooks show: the result, then scikit-learn's diagram.
+
+        Not there where scikit-learn is configured to show text.
+        """
+        diagram = super()._repr_html_
+        return lambda: panel(self) + diagram()
+
+    def _repr_mimebundle_(self, **kwargs):
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in bundle:
+            bundle["text/html"] = panel(self) + bundle["text/html"]
+        return bundle
+
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, **params):
         """Search, and refit the best setting on all data.
@@ -272,8 +298,11 @@ class SequentialSearchCV(BaseSearchCV):
         """
         self._forget()
         task = self._check(X, y, params)
-        archive = self._search(task)
-        self._finish(task, archive)
+        task.callbacks = (Log(), *_as_list(self.callbacks))
+        begin = self._begin(task)
+        with told_of_search(task.callbacks, begin, partial(self._end, task)):
+            archive = self._search(task)
+            self._finish(task, archive)
         task.contexts.end()
         return self
 
@@ -290,6 +319,7 @@ class SequentialSearchCV(BaseSearchCV):
     def _check(self, X, y, params):
         _check_misplaced(self, params)
         _check_callbacks(self.callbacks)
+        _check_stop(self.stop)
         _check_scorer_names(self.scoring)
         check_racing(self.racing)
         self._check_own_parameters()
@@ -430,7 +460,8 @@ class SequentialSearchCV(BaseSearchCV):
         """Evaluate candidates until the search ends; publish what came of it."""
         if self.store_predictions:
             task.keeping = self._open_keeping(task)
-        archive = self._archive(task)
+        archive = task.archive = self._archive(task)
+        task.began = time.monotonic()
         planned = self._n_planned(task)
         optimizer = self._optimizer(task, archive)
         with self._evaluator(task, planned, archive) as evaluator:
@@ -453,6 +484,7 @@ class SequentialSearchCV(BaseSearchCV):
                 self._publish_interrupted(task, archive)
                 raise
             finally:
+                self.search_time_ = time.monotonic() - task.began
                 if task.old:
                     self.warm_start_ = optimizer.summary
             self.stop_reason_ = self._stop_reason(task, reason, archive)
@@ -582,10 +614,7 @@ class SequentialSearchCV(BaseSearchCV):
 
     def _listeners(self, archive, task, planned):
         """Return what looks at each committed trial, and may end the search."""
-        listeners = [
-            partial(_call_back, callback, archive, planned, time.monotonic())
-            for callback in _as_list(self.callbacks)
-        ]
+        listeners = [partial(_call_back, task, planned)]
         if task.contexts.active:
             listeners.append(
                 lambda _: "callback" if task.contexts.stop_requested else None
@@ -594,12 +623,52 @@ class SequentialSearchCV(BaseSearchCV):
             listeners.append(lambda _: self.stop(archive, task.space))
         return listeners
 
+    # ---- what callbacks are told
+
+    def _begin(self, task):
+        """Return what callbacks are told before the search."""
+        several = is_multimetric_scorer(task.scorer)
+        resource = task.training and task.training.resource.param
+        names = task.space.names if resource is None else (*task.space.names, resource)
+        return SearchBegin(
+            id=uuid.uuid4().hex[:8],
+            name=type(self).__name__,
+            estimator=type(self.estimator).__name__,
+            n_iter=self._n_planned(task),
+            n_splits=self.n_splits_,
+            param_names=tuple(sorted(set(names))),
+            metrics=tuple(scorer_dict(task.scorer)) if several else (),
+            settings={
+                name: value
+                for name, value in self.get_params(deep=False).items()
+                if name not in _NO_SETTINGS
+            },
+        )
+
+    def _end(self, task, error):
+        """Return what callbacks are told after the search; None = no error."""
+        archive, best = task.archive, None
+        if archive is not None:
+            best = archive.incumbent
+            if hasattr(self, "best_index_"):
+                best = archive.finished[self.best_index_]
+        return SearchEnd(
+            n_done=0 if archive is None else len(archive.closed),
+            elapsed=time.monotonic() - task.began,
+            stop_reason=getattr(self, "stop_reason_", "interrupted"),
+            best_number=None if best is None else best.id,
+            best_params=None if best is None else best.params,
+            best_score=nan if best is None else best.score,
+            error=error,
+        )
+
     # ---- finish
 
     def _publish_interrupted(self, task, archive):
         """Keep the table and the best of what was finished; there is no refit."""
         if not archive.finished:
             return
+        self._publish_scorer(task)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is reported is the interruption
             self._publish(task, archive)
@@ -618,10 +687,7 @@ class SequentialSearchCV(BaseSearchCV):
         self._publish_predictions(task, archive)
         if archive.incumbent is None:  # every fit went well, no score is a number
             warn_user(_no_score_message(archive))
-        if is_multimetric_scorer(task.scorer):
-            self.scorer_ = scorer_dict(task.scorer)
-        else:
-            self.scorer_ = task.scorer
+        self._publish_scorer(task)
         if self.refit or not self.multimetric_:
             self._select(task, archive)
         if self.refit:
@@ -630,6 +696,10 @@ class SequentialSearchCV(BaseSearchCV):
     def _publish(self, task, archive):
         """Make the table of what was evaluated."""
         self.cv_results_ = build_cv_results(archive, self.return_train_score)
+
+    def _publish_scorer(self, task):
+        several = is_multimetric_scorer(task.scorer)
+        self.scorer_ = scorer_dict(task.scorer) if several else task.scorer
 
     def _publish_predictions(self, task, archive):
         predictions = task.keeping and task.keeping.predictions(archive, task.splits)
@@ -688,6 +758,9 @@ class SequentialSearchCV(BaseSearchCV):
 
 # ---- helpers
 
+#: Parameters that say what is searched, not how.
+_NO_SETTINGS = ("estimator", "search_space", "callbacks", "warm_start_from")
+
 
 def _is_fitted_name(name):
     return name.endswith("_") and not name.startswith("_")
@@ -717,12 +790,26 @@ def _check_misplaced(search, params):
 
 def _check_callbacks(callbacks):
     for callback in _as_list(callbacks):
+        if isinstance(callback, type) and hasattr(callback, "on_search_begin"):
+            raise TypeError(
+                f"callbacks has the class {callback.__name__}, not an object of it: "
+                f"write callbacks=[{callback.__name__}(...)]."
+            )
         if hasattr(callback, "on_fit_task_end") or not callable(callback):
             raise TypeError(
                 f"callbacks must be functions f(progress), got {callback!r}. "
                 "scikit-learn's own callback objects are set with "
                 "search.set_callbacks(...) (scikit-learn >= 1.9)."
             )
+
+
+def _check_stop(stop):
+    """Check that a rule is passed and not its class, which is callable, too."""
+    if isinstance(stop, type):
+        raise TypeError(
+            f"stop={stop.__name__} is a class, and a rule is needed: "
+            f"stop={stop.__name__}(...), with its limits in the brackets."
+        )
 
 
 def _check_scorer_names(scoring):
@@ -748,9 +835,10 @@ def _resolve_n_points(n_points, n_jobs, n_splits):
     return max(3, ceil(2 * n_jobs / n_splits))
 
 
-def _call_back(callback, archive, planned, start, trial):
-    """Tell a callback of a committed trial; return a reason to stop, or None."""
-    best = archive.incumbent
+def _call_back(task, planned, trial):
+    """Tell the callbacks of a committed trial; return a reason to stop, or None."""
+    archive = task.archive
+    best, scores = archive.incumbent, archive.mean_scores(trial)
     progress = Progress(
         n_done=len(archive.closed),
         n_iter=planned,
@@ -759,11 +847,18 @@ def _call_back(callback, archive, planned, start, trial):
         status=trial.status,
         best_params=None if best is None else best.params,
         best_score=nan if best is None else best.score,
-        elapsed=time.monotonic() - start,
+        elapsed=time.monotonic() - task.began,
         error=trial.error,
         n_resources=trial.job.resource,
+        number=trial.id,
+        candidate=trial.candidate,
+        std=float(np.std([archive.steering_score(o) for o in trial.outcomes])),
+        scores=scores,
+        seconds=trial.cost,
+        is_best=best is trial,
     )
-    return "callback" if callback(progress) else None
+    stops = [bool(callback(progress)) for callback in task.callbacks]
+    return "callback" if any(stops) else None
 
 
 def _fold_data(task, fold):

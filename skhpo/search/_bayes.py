@@ -117,7 +117,7 @@ class BayesSearchCV(SequentialSearchCV):
         Settings to try first, complete ones: all parameters of the space (of one of the
         alternatives) by name.
 
-    warm_start_from : search, cv_results_, DataFrame or list of these, default=None
+    warm_start_from : search, `cv_results_`, DataFrame or list of these, default=None
         What is known already: a fitted search (this class's, or scikit-learn's), its
         ``cv_results_`` or a DataFrame of that, as it comes out of a CSV file. Its best
         setting and a second one are evaluated first. If both scores are the old ones,
@@ -182,6 +182,7 @@ class BayesSearchCV(SequentialSearchCV):
     callbacks : callable or list of callables, default=None
         Functions ``f(progress)`` called after each candidate with a
         :class:`~skhpo.Progress`; returning something truthy ends the search.
+        Those of ``skhpo.tracking`` record the search: files, MLflow, TensorBoard.
         scikit-learn's own callbacks (>= 1.9) are registered with ``set_callbacks``.
 
     Attributes
@@ -227,6 +228,9 @@ class BayesSearchCV(SequentialSearchCV):
     n_splits_ : int
         Number of folds.
 
+    search_time_ : float
+        Seconds that the search took, without the final fit.
+
     refit_time_ : float
         Seconds of the final fit.
 
@@ -254,7 +258,7 @@ class BayesSearchCV(SequentialSearchCV):
     n_features_in_ : int
         Number of features seen by ``best_estimator_``.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, where ``best_estimator_`` knows them.
 
     See Also

@@ -196,6 +196,7 @@ class PBTSearchCV(SequentialSearchCV):
     callbacks : callable or list of callables, default=None
         Functions ``f(progress)`` called after each row with a
         :class:`~skhpo.Progress`; returning something truthy ends the search.
+        Those of ``skhpo.tracking`` record the search: files, MLflow, TensorBoard.
         scikit-learn's own callbacks (>= 1.9) are registered with ``set_callbacks``.
 
     Attributes
@@ -267,6 +268,9 @@ class PBTSearchCV(SequentialSearchCV):
     n_splits_ : int
         Number of folds.
 
+    search_time_ : float
+        Seconds that the search took, without the final fit.
+
     refit_time_ : float
         Seconds of the final training.
 
@@ -287,7 +291,7 @@ class PBTSearchCV(SequentialSearchCV):
     n_features_in_ : int
         Number of features seen by ``best_estimator_``.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, where ``best_estimator_`` knows them.
 
     See Also

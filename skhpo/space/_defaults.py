@@ -19,9 +19,32 @@ def default_params(
     choices; an estimator is found by its type and parameters. Of several alternatives
     the first in which the estimator can be expressed counts.
 
-    None where there is no such setting: a parameter that the estimator does not have
-    now, a value without a place (``gamma="scale"`` in a range of numbers, None in a
-    range of integers), or a setting that violates the constraints.
+    Parameters
+    ----------
+    space : Space
+        Where the setting must lie.
+    estimator : estimator
+        Whose ``get_params`` is asked.
+
+    Returns
+    -------
+    point, params : ndarray of shape (n_dims,), dict
+        None where there is no such setting: a parameter that the estimator does not
+        have now, a value without a place (``gamma="scale"`` in a range of numbers, None
+        in a range of integers), or a setting that violates the constraints.
+
+    Examples
+    --------
+    >>> from sklearn.svm import SVC
+    >>> from skhpo.space import Space, default_params
+    >>> space = Space({"C": (0.01, 100.0, "log-uniform"), "kernel": ["linear", "rbf"]})
+    >>> point, params = default_params(space, SVC(C=1.0))
+    >>> params
+    {'C': 1.0, 'kernel': 'rbf'}
+    >>> print(point)
+    [0.5  0.75]
+    >>> print(default_params(Space({"gamma": (0.1, 1.0)}), SVC(gamma="scale")))
+    None
     """
     current = _current_params(estimator)
     for branch in range(space.n_branches):

@@ -15,7 +15,30 @@ Points = NDArray[np.float64]
 def mean_distances(
     point: Points, others: Points, is_categorical: NDArray[np.bool_]
 ) -> Points:
-    """(n,) distances averaged over the columns, each in [0, 1]."""
+    """How far a point is from others, averaged over the columns, each in [0, 1].
+
+    Parameters
+    ----------
+    point : ndarray of shape (n_dims,)
+        One point of the unit cube.
+    others : ndarray of shape (n, n_dims)
+        The others.
+    is_categorical : ndarray of bool, shape (n_dims,)
+        Columns whose values have no order.
+
+    Returns
+    -------
+    distances : ndarray of shape (n,)
+        0 = the same setting, 1 = as far apart as can be.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhpo.space import mean_distances
+    >>> others = np.array([[0.5, 0.25], [0.9, 0.25], [0.5, 0.75]])
+    >>> print(mean_distances(others[0], others, np.array([False, True])))
+    [0.  0.2 0.5]
+    """
     gap = np.abs(others - point)
     gap = np.where(is_categorical, gap > 0, gap)
     one_is_inactive = np.isnan(others) != np.isnan(point)
@@ -24,9 +47,30 @@ def mean_distances(
 
 
 def mean_pairwise_distance(space: Space, points: Points) -> float:
-    """Mean distance of two of the points (n, d); nan for fewer than two.
+    """Mean distance between two of the points; nan for fewer than two.
 
     Column by column, so that thousands of points need no n x n matrix.
+
+    Parameters
+    ----------
+    space : Space
+        Where the points lie.
+    points : ndarray of shape (n, n_dims)
+        Points of its unit cube.
+
+    Returns
+    -------
+    distance : float
+        0 = all the same; random points of numbers are 1/3 apart.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhpo.space import Space, mean_pairwise_distance
+    >>> space = Space({"x": (0.0, 1.0), "y": (0.0, 1.0)})
+    >>> points = space.sample(1000, np.random.default_rng(0))
+    >>> round(float(mean_pairwise_distance(space, points)), 1)
+    0.3
     """
     n = len(points)
     if n < 2 or not space.n_dims:

@@ -26,11 +26,28 @@ def check_names(space: Space, estimator: Any) -> None:
     nothing) are taken at their word, and one that tells some of them is asked to take
     the value.
 
+    Parameters
+    ----------
+    space : Space
+        What is to be searched.
+    estimator : estimator
+        Whose parameters are meant.
+
     Raises
     ------
     ValueError
         Naming the first unknown parameter, what it may have been meant to be, and where
         to read the possible names.
+
+    Examples
+    --------
+    >>> from sklearn.svm import SVC
+    >>> from skhpo.space import Space, check_names
+    >>> check_names(Space({"C": (0.1, 10.0)}), SVC())
+    >>> check_names(Space({"gama": (0.1, 10.0)}), SVC())
+    Traceback (most recent call last):
+        ...
+    ValueError: 'gama' is not a parameter of SVC. Did you mean 'gamma'? ...
     """
     for branch in range(space.n_branches):
         choices = _estimator_choices(space, branch)
@@ -106,9 +123,15 @@ def _unknown(name: str, estimator: Any, choices: Choices) -> str:
     own = list(_parameters(estimator) or ())
     return (
         f"{name!r} is not a parameter of {_described(estimator)}."
-        f"{did_you_mean(name, own)} "
+        f"{_with_its_step(name, own) or did_you_mean(name, own)} "
         f"All {len(own)} names: estimator.get_params().keys()."
     )
+
+
+def _with_its_step(name: str, own: list[str]) -> str:
+    """A hint where only the step was forgotten: ``"C"`` for ``"svc__C"``; or ""."""
+    found = [repr(other) for other in own if other.endswith(f"__{name}")]
+    return f" Did you mean {' or '.join(found)}?" if found else ""
 
 
 def _unknown_in_choices(name: str, path: str, choices: Choices) -> str:

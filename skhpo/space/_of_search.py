@@ -6,7 +6,28 @@ from skhpo.space._space import Space
 
 
 def space_of(search):
-    """Return the space of a search, ours or scikit-learn's; None = cannot be read."""
+    """Return the space of a search, ours or scikit-learn's.
+
+    Parameters
+    ----------
+    search : estimator
+        A search; it need not be fitted.
+
+    Returns
+    -------
+    space : Space or None
+        None where it cannot be read, as with a distribution that has no ``ppf``.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.svm import SVC
+    >>> from skhpo.space import space_of
+    >>> space_of(GridSearchCV(SVC(), {"C": [0.1, 1, 10]}))
+    Space(
+        C: Ordinal([0.1, 1, 10])
+    )
+    """
     if hasattr(search, "search_space"):
         return Space(search.search_space, getattr(search, "constraints", None))
     grid = getattr(search, "param_distributions", getattr(search, "param_grid", None))

@@ -237,6 +237,7 @@ def resolve_acquisition(value):
     Returns
     -------
     acquisition : Thompson or callable
+        What is maximised.
 
     Raises
     ------
@@ -307,7 +308,30 @@ def _check_at_least_zero(name: str, setting: str, value: object) -> None:
 
 
 def log_expected_improvement(mu: Array, sigma: Array, best: float) -> Array:
-    """(m,) log E[max(target - best, 0)]; sigma > 0."""
+    """The logarithm of E[max(target - best, 0)], exact far below the best, too.
+
+    Parameters
+    ----------
+    mu : ndarray of shape (m,)
+        Posterior means.
+    sigma : ndarray of shape (m,)
+        Posterior standard deviations, above 0.
+    best : float
+        The target to beat.
+
+    Returns
+    -------
+    log_ei : ndarray of shape (m,)
+        Finite also where the improvement itself is 0 in floating point.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhpo.surrogates import log_expected_improvement
+    >>> mu, sigma = np.array([0.0, -50.0]), np.array([1.0, 1.0])
+    >>> log_expected_improvement(mu, sigma, best=0.0).round(1).tolist()
+    [-0.9, -1258.7]
+    """
     return np.log(sigma) + log_h((mu - best) / sigma)
 
 

@@ -41,7 +41,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from sklearn.tree import ExtraTreeRegressor
 
 from skhpo.surrogates._kernels import Array
 
@@ -100,7 +99,32 @@ class Tree:
 
 @dataclass(frozen=True, eq=False)
 class Forest:
-    """What is believed about a score, made by :func:`fit_forest`."""
+    """What is believed about a score, made by :func:`fit_forest`.
+
+    Attributes
+    ----------
+    trees : tuple of Tree
+        The grown trees.
+    categories : Categories
+        What is known about the unordered columns.
+    offsets : ndarray of shape (n_trees, 1)
+        Nodes before those of each tree.
+    n, mu, s2 : ndarray of shape (n_nodes,)
+        Number, mean and variance of the targets in each node.
+    targets : ndarray of shape (n,)
+        All that it was told or made to believe.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhpo.surrogates import fit_forest
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.random((50, 1))
+    >>> forest = fit_forest(X, X[:, 0], np.array([False]), rng=rng)
+    >>> mean, variance = forest.predict(np.array([[0.1], [0.9]]))
+    >>> bool(mean[0] < mean[1]), bool((variance > 0).all())
+    (True, True)
+    """
 
     trees: tuple[Tree, ...]
     categories: Categories
@@ -171,6 +195,11 @@ def fit_forest(
     rng : numpy.random.Generator
         Draws samples, codes and thresholds.
 
+    Returns
+    -------
+    forest : Forest
+        Predicts means and variances.
+
     Examples
     --------
     >>> import numpy as np
@@ -210,6 +239,8 @@ def _grow(numbers, t, categories: Categories, indices, rows, rng) -> Tree:
     ]
     for j, code, index in zip(categories.columns, codes, indices, strict=True):
         numbers[:, j] = code[index]
+    from sklearn.tree import ExtraTreeRegressor  # it loads half of scikit-learn
+
     tree = ExtraTreeRegressor(random_state=int(rng.integers(2**31 - 1)))
     tree.fit(numbers[rows], t[rows], check_input=False)
     return Tree(tree.tree_, codes)

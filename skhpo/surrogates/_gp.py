@@ -70,7 +70,24 @@ _BLOCK = 512  # rows predicted at a time, so that they stay in the processor's c
 
 @dataclass(frozen=True, eq=False)
 class Hyperparameters:
-    """The Gaussian process's hyperparameters, all as logarithms."""
+    """The Gaussian process's hyperparameters, all as logarithms.
+
+    Attributes
+    ----------
+    log_w : ndarray of shape (n_dims,)
+        Weight of each column in the distance.
+    log_s2, log_n2 : float
+        Variance of the signal, and of the noise.
+    log_a, log_b : ndarray of shape (n_numeric,)
+        The two exponents of each numeric column's input warp.
+
+    Examples
+    --------
+    >>> from skhpo.surrogates import Hyperparameters
+    >>> h = Hyperparameters.default(d=3, d_num=2)
+    >>> h.w.tolist(), h.s2
+    ([1.0, 1.0, 1.0], 1.0)
+    """
 
     log_w: Array  # (d,)
     log_s2: float
@@ -238,10 +255,25 @@ def fit_gaussian_process(
     second_start : bool, default=True
         Start from the prior's mode as well and keep the better end.
 
+    Returns
+    -------
+    process : GaussianProcess
+        Conditioned on the data.
+
     Raises
     ------
     LinAlgError
         When no covariance matrix on the way is positive definite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhpo.surrogates import fit_gaussian_process
+    >>> X = np.random.default_rng(0).random((20, 2))
+    >>> process = fit_gaussian_process(X, np.sin(6 * X[:, 0]), np.array([False, False]))
+    >>> weights = process.hyperparameters.w  # the second column does not matter
+    >>> bool(weights[0] > 10 * weights[1])
+    True
     """
     columns = Columns.of(X, is_categorical)
     noise = np.zeros(len(X)) if noise is None else noise
@@ -301,6 +333,31 @@ class GaussianProcess:
 
     ``L_inverse`` is kept instead of L: predictions are then one triangular product, and
     a new point appends one row.
+
+    Attributes
+    ----------
+    hyperparameters : Hyperparameters
+        Those that it was conditioned at.
+    columns : Columns
+        Which columns are numbers, which categories.
+    Z : ndarray of shape (n, n_features)
+        The points as features of the distance.
+    q : ndarray of shape (n,)
+        Their squared norms.
+    L_inverse : ndarray of shape (n, n)
+        Inverse of the Cholesky factor of the covariance.
+    targets : ndarray of shape (n,)
+        What it was told.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhpo.surrogates import fit_gaussian_process
+    >>> X = np.linspace(0, 1, 9)[:, None]
+    >>> process = fit_gaussian_process(X, np.sin(6 * X[:, 0]), np.array([False]))
+    >>> mean, variance = process.predict(np.array([[0.5], [0.55]]))
+    >>> bool(np.allclose(mean, np.sin([3.0, 3.3]), atol=0.05))
+    True
     """
 
     hyperparameters: Hyperparameters

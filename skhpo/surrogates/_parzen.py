@@ -147,7 +147,30 @@ Axis = Interval | Choices
 
 @dataclass(frozen=True, eq=False)
 class ParzenEstimator:
-    """A density over the unit cube, made by :func:`fit_parzen_estimator`."""
+    """A density over the unit cube, made by :func:`fit_parzen_estimator`.
+
+    Attributes
+    ----------
+    axes : sequence of axes
+        Of what kind each column is.
+    mu : ndarray of shape (n, n_dims)
+        The observations: centres of the kernels.
+    w : ndarray of shape (n + 1,)
+        Weights of the kernels, and of the prior.
+    b : ndarray of shape (n_dims,)
+        Bandwidths.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhpo.surrogates import fit_parzen_estimator
+    >>> from skhpo.surrogates._parzen import Interval
+    >>> seen = np.array([[0.2], [0.25], [0.3]])
+    >>> density = fit_parzen_estimator([Interval()], seen)
+    >>> near, far = density.log_density(np.array([[0.25], [0.9]]))
+    >>> bool(near > far)
+    True
+    """
 
     axes: Sequence[Axis]
     mu: Array
@@ -193,6 +216,20 @@ def fit_parzen_estimator(
         The observations; n may be 0.
     weights : (n,) array, default=None
         None = equal; all at least 0, some of them above.
+
+    Returns
+    -------
+    estimator : ParzenEstimator
+        A density over the unit cube.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhpo.surrogates import fit_parzen_estimator
+    >>> from skhpo.surrogates._parzen import Interval
+    >>> density = fit_parzen_estimator([Interval()], np.array([[0.2], [0.3]]))
+    >>> density.sample(4, np.random.default_rng(0)).shape
+    (4, 1)
     """
     weights = np.ones(len(mu)) if weights is None else weights
     w = np.append(weights, weights.mean() if len(mu) else 1.0)

@@ -34,7 +34,26 @@ _MAX_NOISE = 1e6
 
 @dataclass(frozen=True)
 class ScoreTransform:
-    """Scores to standardised targets, fitted by :func:`fit_score_transform`."""
+    """Scores to standardised targets, fitted by :func:`fit_score_transform`.
+
+    Attributes
+    ----------
+    median, spread : float
+        Of a quarter of the scores: what is subtracted, and divided by.
+    mean, scale : float
+        Of the squashed scores: what makes them standardised.
+    failure : float
+        The target of a failed evaluation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhpo.surrogates import fit_score_transform
+    >>> transform = fit_score_transform(np.array([0.7, 0.8, 0.9]))
+    >>> targets = transform(np.array([0.9, np.nan, -1e9]))
+    >>> bool(targets[0] > 0 > targets[1])
+    True
+    """
 
     median: float  # of a quarter of the scores, as the spread
     spread: float
@@ -70,7 +89,27 @@ class ScoreTransform:
 
 
 def fit_score_transform(scores: Array) -> ScoreTransform | None:
-    """The transform for these scores; None without two distinct finite ones."""
+    """The transform for these scores.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n,)
+        Higher is better; nan or infinite = failed.
+
+    Returns
+    -------
+    transform : ScoreTransform or None
+        None without two distinct finite scores.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhpo.surrogates import fit_score_transform
+    >>> scores = np.array([0.7, 0.8, 0.9, np.nan])
+    >>> targets = fit_score_transform(scores)(scores)
+    >>> bool(abs(targets[:3].mean()) < 1e-12)
+    True
+    """
     y = _quarters(scores[np.isfinite(scores)])
     if not len(y):
         return None

@@ -219,6 +219,37 @@ class SimulatedSearch:
     seed : int
         For curves, failures and times. They depend on the candidate and the resource,
         not on the order.
+
+    Attributes
+    ----------
+    trials, committed : list of Trial
+        All of them, in the order of starting and of their commits.
+    kept : list of set of int
+        Trials whose models were kept, after each commit.
+    running : dict of int -> Trial
+        What is in flight.
+    clock : VirtualClock
+        What time it is.
+    busy : float
+        Time that workers spent, all together.
+    n_numbered, n_proposed : int
+        Candidates that have a number; proposals that were handed out.
+    n_units : int
+        Units that were trained.
+    surplus : int
+        Jobs beyond those asked for.
+    max_proposed_per_call : int
+        How often proposals were asked for in one call, at most.
+
+    Examples
+    --------
+    >>> from skhpo.schedulers import SuccessiveHalving, halving_bracket
+    >>> from skhpo.testing import SimulatedSearch
+    >>> scheduler = SuccessiveHalving([halving_bracket(1, 9, 3)])
+    >>> search = SimulatedSearch(scheduler, n_points=3)
+    >>> search.run()
+    >>> search.n_candidates, search.n_units
+    (9, 21)
     """
 
     scheduler: Any

@@ -32,6 +32,13 @@ class Toy:
         From a dict of parameters to a number; higher is better.
     optimum : float
         The largest score in the space.
+
+    Examples
+    --------
+    >>> from skhpo.testing import toys
+    >>> branin = toys()[0]
+    >>> round(branin.score({"x": 3.14159, "y": 2.275}), 4)
+    -0.3979
     """
 
     name: str
@@ -153,5 +160,17 @@ def conditional() -> Toy:
 
 
 def toys() -> list[Toy]:
-    """All of them."""
+    """All toy objectives, the easiest first.
+
+    Returns
+    -------
+    toys : list of Toy
+        Smooth, mixed, with plateaus, with conditions.
+
+    Examples
+    --------
+    >>> from skhpo.testing import toys
+    >>> [toy.name for toy in toys()]
+    ['branin', 'hartmann6', 'mixed', 'stairs', 'conditional']
+    """
     return [branin(), hartmann6(), mixed(), stairs(), conditional()]

@@ -91,6 +91,15 @@ def test_the_list_is_in_order_and_has_its_reasons():
     assert lines[-1].startswith("Leave alone: ") and "c" in lines[-1]
 
 
+def test_values_in_the_text_are_written_as_python_writes_them():
+    space = {"n": Integer(1, 20), "is_on": [False, True], "a": (0.0, 1.0)}
+    search = searched(space, lambda p: -abs(p["n"] - 7) + 8 * p["is_on"], 40)
+    text = tune_first(search, random_state=0)
+    assert "best near True" in text
+    assert any(f"best near {n}" in text for n in (6, 7, 8)), text
+    assert "np." not in text
+
+
 # ---- from the default to the best
 
 

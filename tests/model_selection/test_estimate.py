@@ -221,9 +221,14 @@ def test_two_folds_are_too_few_without_predictions():
 
 
 def test_before_fit_there_is_no_estimate():
-    with pytest.raises(NotFittedError, match="call fit first"):
+    with pytest.raises(NotFittedError, match="Call fit first"):
         _ = random(KNN, SPACE).score_estimate_
     assert not hasattr(random(KNN, SPACE), "score_estimate_")
+
+
+def test_before_fit_there_is_no_summary():
+    with pytest.raises(NotFittedError, match="Call fit first"):
+        random(KNN, SPACE).summary()
 
 
 def test_without_a_best_row_there_is_no_estimate():

@@ -118,11 +118,13 @@ class TestEI(OptimizerContract):
         return GaussianProcessOptimizer(space, acquisition="ei", n_initial=5, rng=rng)
 
 
+@pytest.mark.slow  # as TestOwnFunction, by another formula
 class TestPI(OptimizerContract):
     def make(self, space, rng):
         return GaussianProcessOptimizer(space, acquisition="pi", n_initial=5, rng=rng)
 
 
+@pytest.mark.slow  # as TestOwnFunction, by another formula
 class TestUCB(OptimizerContract):
     def make(self, space, rng):
         return GaussianProcessOptimizer(

@@ -164,28 +164,34 @@ DOORS = [
     Door("pbt", one_step, budget="population_size"),
 ]
 
-every_door = pytest.mark.parametrize("door", DOORS, ids=lambda door: door.name)
+AT_ALL = ("bayes", "evolution-de", "bayes-grid", "hyperband", "pbt")
+
+#: Each class, a grid, and a process with few initial points. The others differ in how
+#: they propose settings only: they are marked ``slow``, and .ci/full runs them.
+USUAL = (*AT_ALL, "bayes-gp")
+
+
+def _doors(doors):
+    """Return the mark that runs a test on each of these doors."""
+    marked = [
+        pytest.param(door, marks=() if door.name in USUAL else pytest.mark.slow)
+        for door in doors
+    ]
+    return pytest.mark.parametrize("door", marked, ids=[door.name for door in doors])
+
+
+every_door = _doors(DOORS)
 
 #: For what is promised of ``n_iter`` candidates: a small space is tried in full, in the
 #: order of the grid; rungs want a mixture. And of plain fits: no seed is touched.
-plain_doors = pytest.mark.parametrize(
-    "door",
-    [door for door in DOORS if door.budget == "n_iter"],
-    ids=lambda door: door.name,
-)
+plain_doors = _doors([door for door in DOORS if door.budget == "n_iter"])
 
 #: For spaces of parameters that no population can change while it is trained, and what
 #: is promised of those that are smaller than the budget: a population repeats settings.
-free_doors = pytest.mark.parametrize("door", DOORS[:-1], ids=lambda door: door.name)
-
-AT_ALL = ("bayes", "evolution-de", "bayes-grid", "hyperband", "pbt")
+free_doors = _doors(DOORS[:-1])
 
 #: For what is checked before anything is proposed: each class, and a grid.
-doors_at_all = pytest.mark.parametrize(
-    "door",
-    [door for door in DOORS if door.name in AT_ALL],
-    ids=lambda door: door.name,
-)
+doors_at_all = _doors([door for door in DOORS if door.name in AT_ALL])
 
 #: For what is costly and has nothing to do with how settings are proposed.
 one_door = pytest.mark.parametrize("door", DOORS[:1], ids=lambda door: door.name)

@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from skhpo import BayesSearchCV, Categorical, Integer, Ordinal, Real
+from skhpo import BayesSearchCV, Categorical, Integer, NoImprovement, Ordinal, Real
 
 from .doors import SPACE, X, doors_at_all, y
 from .spies import Recorder, Toy, fits, two_scores, watched
@@ -339,6 +339,12 @@ def test_callbacks_of_scikit_learn_have_their_own_door(door, as_list):
 def test_a_class_of_callbacks_is_no_callback(door):
     search = door.search(Toy(), SPACE, callbacks=[Recorder])
     assert_refused(search, (TypeError, ValueError), "callbacks", "set_callbacks")
+
+
+@doors_at_all
+def test_a_class_of_rules_is_no_rule(door):
+    search = door.search(Toy(), SPACE, stop=NoImprovement)
+    assert_refused(search, TypeError, "stop=NoImprovement(...)")
 
 
 @pytest.mark.parametrize("callbacks", [5, "print", ["print"], [None]], ids=repr)

@@ -57,6 +57,27 @@ def test_an_unknown_name_is_answered_with_the_nearest():
 
 
 @pytest.mark.parametrize(
+    "name, hint",
+    [
+        ("C", "Did you mean 'clf__C'?"),
+        ("copy", "Did you mean 'scaler__copy'?"),
+        ("verbos", "Did you mean 'verbose'?"),
+    ],
+)
+def test_a_forgotten_step_is_found(name, hint):
+    with pytest.raises(ValueError) as caught:
+        check_names(Space({name: [1]}), PIPE)
+    assert hint in str(caught.value)
+
+
+def test_of_a_name_that_several_steps_have_all_are_offered():
+    pipe = Pipeline([("a", StandardScaler()), ("b", StandardScaler())])
+    words = "Did you mean 'a__with_mean' or 'b__with_mean'"
+    with pytest.raises(ValueError, match=words):
+        check_names(Space({"with_mean": [True]}), pipe)
+
+
+@pytest.mark.parametrize(
     "space, words",
     [
         ({"C": [1]}, r"'C' is not a parameter of Pipeline"),

@@ -49,6 +49,20 @@ class GaussianProcessOptimizer(ModelBasedOptimizer):
         are.
     rng : numpy.random.Generator
         The only source of randomness.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhpo.optimizers import GaussianProcessOptimizer
+    >>> from skhpo.space import Space
+    >>> space = Space({"x": (0.0, 1.0)})
+    >>> optimizer = GaussianProcessOptimizer(space, rng=np.random.default_rng(0))
+    >>> from skhpo.optimizers import Result
+    >>> for proposal in optimizer.ask(8):
+    ...     optimizer.tell([Result(proposal, -((proposal.point[0] - 0.3) ** 2))])
+    >>> (proposal,) = optimizer.ask(1)
+    >>> bool(abs(proposal.point[0] - 0.3) < 0.1)
+    True
     """
 
     def __init__(

@@ -1,0 +1,215 @@
+"""What a search did, as numbers: for its summary and its panel in notebooks."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import NotFittedError
+
+from skhpo._errors import without_stack
+
+_REASONS = {
+    "n_iter": "all n_iter candidates were tried",
+    "space_exhausted": "every setting of the space was tried",
+    "callback": "a callback ended it",
+    "interrupted": "it was interrupted",
+    "plan_completed": "the plan was completed",
+    "population_failed": "the whole population failed",
+}
+_LONGEST_ERROR = 200
+_N_ERRORS = 3
+
+
+@dataclass(frozen=True)
+class Best:
+    """The row that was chosen.
+
+    ``n_resources`` is how far it was trained, with the unit; None where all are.
+    """
+
+    row: int
+    metric: str
+    score: float
+    std: float
+    params: Mapping[str, Any]
+    n_resources: str | None
+
+
+def check_has_results(search):
+    """Refuse a search that was not fitted; an interrupted one has its table."""
+    if "cv_results_" not in vars(search):
+        raise NotFittedError(
+            f"This {type(search).__name__} is not fitted yet. Call fit first."
+        )
+
+
+class Account:
+    """What became of the trials of a fitted search, ours or scikit-learn's.
+
+    Also of one that was interrupted: it has a table and no model.
+    """
+
+    def __init__(self, search):
+        check_has_results(search)
+        self._search = search
+        self._table = search.cv_results_
+        self.name = type(search).__name__
+        self.n_splits = search.n_splits_
+
+    @cached_property
+    def status(self) -> Counter:
+        """Number of trials by what became of them."""
+        return Counter(map(str, self._table.get("status", ["complete"] * self.n_rows)))
+
+    @property
+    def n_rows(self) -> int:
+        return len(self._table["params"])
+
+    @property
+    def n_candidates(self) -> int:
+        """Number of settings; in rungs less than there are rows."""
+        return len(np.unique(self._table.get("candidate", np.arange(self.n_rows))))
+
+    @property
+    def has_rungs(self) -> bool:
+        return "n_resources" in self._table
+
+    @cached_property
+    def _n_folds(self):
+        """(n,) folds that were evaluated."""
+        whole = np.full(self.n_rows, self.n_splits)
+        return np.asarray(self._table.get("n_splits_evaluated", whole))
+
+    @property
+    def n_fits(self) -> int:
+        return int(self._n_folds.sum())
+
+    @property
+    def fit_seconds(self) -> float:
+        """Seconds of fits and scoring, of all workers together."""
+        t = self._table
+        return float(
+            np.nansum((t["mean_fit_time"] + t["mean_score_time"]) * self._n_folds)
+        )
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds that the search took; None where it does not say."""
+        return getattr(self._search, "search_time_", None)
+
+    @property
+    def reason(self) -> str | None:
+        """Why it ended, in words."""
+        reason = getattr(self._search, "stop_reason_", None)
+        if reason == "max_time":
+            return f"time was up (max_time={self._search.max_time!r} s)"
+        return _REASONS.get(reason, reason)
+
+    @cached_property
+    def errors(self) -> list[tuple[str, int]]:
+        """What went wrong, in one line each, and how often; the most frequent first."""
+        lines = [without_stack(text) for text in self._table.get("error", ()) if text]
+        shown = Counter(lines).most_common(_N_ERRORS)
+        return [(_cut(line, _LONGEST_ERROR), n) for line, n in shown]
+
+    @property
+    def lacks_model(self) -> bool:
+        """Whether a model was wanted that is not there."""
+        s = self._search
+        return bool(s.refit) and not hasattr(s, "best_estimator_")
+
+    def best(self, metric: str | None) -> Best | None:
+        """Return the chosen row; ``metric`` names the score that chose it, if one did.
+
+        None where no row was chosen.
+        """
+        if not hasattr(self._search, "best_index_"):
+            return None
+        row = int(self._search.best_index_)
+
+        def number(kind):
+            column = self._table.get(f"{kind}_test_{metric}")
+            return np.nan if column is None else float(column[row])
+
+        return Best(
+            row=row,
+            metric=metric,
+            score=number("mean"),
+            std=number("std"),
+            params=self._search.best_params_,
+            n_resources=self._resources_of(row),
+        )
+
+    def _resources_of(self, row):
+        if not self.has_rungs:
+            return None
+        kind = getattr(self._search, "resource_info_", {}).get("kind", "resources")
+        return f"{self._table['n_resources'][row]} {kind}"
+
+
+# ---- in words
+
+
+def what_was_tried(account: Account) -> str:
+    """Return how many candidates, folds and fits there were.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> search = GridSearchCV(DecisionTreeClassifier(), {"max_depth": [1, 2]})
+    >>> what_was_tried(Account(search.fit(*load_iris(return_X_y=True))))
+    '2 candidates, 5 folds, 10 fits'
+    """
+    candidates = count(account.n_candidates, "candidate")
+    if account.has_rungs:
+        full = account.status["complete"]
+        candidates = f"{count(account.n_rows, 'trial')} of {candidates}"
+        candidates = f"{candidates} ({full} trained in full)"
+    return f"{candidates}, {account.n_splits} folds, {count(account.n_fits, 'fit')}"
+
+
+def what_it_took(account: Account) -> str:
+    """Return the time of the search, and of its fits."""
+    fits = f"{duration(account.fit_seconds)} of fits"
+    return fits if account.seconds is None else f"{duration(account.seconds)} ({fits})"
+
+
+def what_failed(account: Account) -> str | None:
+    """Return how many trials failed, and of what; None = none did."""
+    n = account.status["failed"]
+    if not n:
+        return None
+    kinds = "; ".join(f"{k} x {line}" for line, k in account.errors)
+    return f"{n} of {account.n_rows}" + (f" ({kinds})" if kinds else "")
+
+
+def count(n: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{n} {noun}" + ("" if n == 1 else "s")
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people read them.
+
+    Examples
+    --------
+    >>> duration(0.0321), duration(3.21), duration(185), duration(7384)
+    ('0.03 s', '3.2 s', '3 min 5 s', '2 h 3 min')
+    """
+    if seconds < 1:
+        return f"{seconds:.2f} s"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _cut(text, n):
+    return text if len(text) <= n else text[: n - 4] + " ..."
