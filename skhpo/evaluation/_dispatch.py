@@ -1,6 +1,6 @@
 """Calls go out to joblib's active backend, results come back one by one.
 
-Four ways, chosen by what the backend can do, and by what is asked of it:
+Five ways, chosen by what the backend can do, and by what is asked of it:
 
 - :class:`Inline`: one worker; a call runs in the caller's thread when its result is
   asked for.
@@ -12,8 +12,9 @@ Four ways, chosen by what the backend can do, and by what is asked of it:
 - :class:`Isolated`: with ``fit_timeout=``, which takes processes that can be killed one
   by one; joblib's backend only says how many. :class:`Queued` sends its calls there,
   too, when the pool loses a process: they tell which call killed it.
-- :class:`Waves`: any other backend, through joblib's public ``Parallel`` only: what is
-  queued runs as one list. Same results, less busy workers.
+- :class:`Distributed`: dask. As Queued, with the cluster's own futures.
+- :class:`Waves`: any other backend (ray, spark), through joblib's public ``Parallel``
+  only: what is queued runs as one list. Same results, less busy workers.
 
 joblib's private names in use, all of them here: ``Parallel._backend`` (the resolved
 backend, set on entering the context manager; 0.12), ``BatchedCalls`` (tells the worker
@@ -22,7 +23,9 @@ that ``apply_async``), ``retrieve_result_callback`` (1.3) and ``abort_everything
 (0.10), loky's ``dumps`` (cloudpickle, so that what was defined in ``__main__`` travels;
 0.12), its context of processes (0.12), ``kill_process_tree`` (1.4) and its executor's
 ``_work_ids`` (emptied before a kill; 0.12) and ``_processes`` (0.12); the backends'
-``_prepare_worker_env`` (1.3) and, of multiprocessing's, ``_pool`` (0.10).
+``_prepare_worker_env`` (1.3) and, of multiprocessing's, ``_pool`` (0.10). Of the
+backend for dask its class (0.12), ``client``, ``submit_kwargs`` (0.12) and
+``retrieval_context`` (0.12).
 """
 
 import multiprocessing
@@ -56,7 +59,7 @@ from sklearn import config_context
 from skhpo.evaluation._folders import Folder
 from skhpo.evaluation._isolation import Isolation
 from skhpo.evaluation._picklable import check_sendable
-from skhpo.evaluation._task import Payload, run_folds, same_world
+from skhpo.evaluation._task import Payload, failed_call, run_folds, same_world
 from skhpo.evaluation._workers import serve
 
 #: Seconds of silence after which the pool is asked for its dead.
@@ -67,6 +70,9 @@ GOODBYE_SECONDS = 2.0
 
 #: A data set larger than this is memory-mapped by the workers, as joblib does.
 MMAP_BYTES = 1_000_000
+
+#: How long (s) a search on dask waits for a worker when all have died.
+NEW_WORKER_SECONDS = 300
 
 
 def open_dispatcher(n_jobs, pre_dispatch, payload, fit_timeout=None):
@@ -99,11 +105,14 @@ def open_dispatcher(n_jobs, pre_dispatch, payload, fit_timeout=None):
     # by exact type: ray's backend derives from MultiprocessingBackend
     if type(backend) in (LokyBackend, ThreadingBackend, MultiprocessingBackend):
         return Queued(parallel, payload, pre_dispatch)
+    # by name: its module imports dask
+    if type(backend).__module__ == "joblib._dask":
+        return Distributed(parallel, payload, pre_dispatch)
     return Waves(parallel, payload)
 
 
 class _Dispatcher:
-    """What the three ways have in common: life cycle and capabilities."""
+    """What all ways have in common: life cycle and capabilities."""
 
     can_kill = False
     is_asynchronous = True
@@ -380,8 +389,168 @@ class Queued(_InProcesses):
             self._backend.abort_everything(ensure_ready=False)
 
 
+class Distributed(_Dispatcher):
+    """Tasks of a dask cluster; each result is queued as it arrives.
+
+    The payload is scattered once, to all workers. Dask runs a task again whose worker
+    died; one that has taken several workers with it (``KilledWorker``; how many, says
+    dask's ``distributed.scheduler.allowed-failures``) has failed.
+
+    Scattered data are lost with the last worker that holds them, and all tasks with
+    them. They are scattered anew then, and the tasks repeated one by one: one of them
+    did it, and has failed when it does it twice again.
+    """
+
+    shares_memory = False
+    shares_disk = False  # the workers may be on other machines
+
+    def __init__(self, parallel, payload, pre_dispatch):
+        from distributed import CancelledError
+        from distributed.scheduler import KilledWorker
+
+        super().__init__(parallel, payload)
+        self._cancelled, self._killed = CancelledError, KilledWorker
+        backend = parallel._backend
+        self._client, self._options = backend.client, backend.submit_kwargs
+        self.limit = _pre_dispatch_limit(pre_dispatch, self.n_jobs)
+        self._waiting = []  # calls
+        self._suspects = []  # calls that ended with the last worker: to run alone
+        self._n_lost_alone = 0  # how often the first of them did it again
+        self._running = {}  # dask's future -> call
+        self._results = queue.SimpleQueue()
+        try:
+            self._handle = self._scatter()
+        except BaseException:
+            super().close(kill=False)
+            raise
+        # within a task of dask, our slot is free for others until the search is done
+        self._slot = backend.retrieval_context()
+        self._slot.__enter__()
+
+    def submit(self, call):
+        self._waiting.append(call)
+        self._send()
+
+    def get(self, timeout=None):
+        """Return the result that arrives next; None when ``timeout`` (s) passed."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            future = _next(self._results, deadline)
+            if future is None:
+                return None
+            outcomes = self._outcomes_of(future, self._running.pop(future))
+            self._send()
+            if outcomes is not None:
+                return outcomes
+
+    def _send(self):
+        """Submit what may run now: all, or one suspect."""
+        if self._suspects:
+            if not self._running:
+                self._submit(self._suspects[0])
+            return
+        while self._waiting:
+            self._submit(self._waiting.pop(0))
+
+    def _submit(self, call):
+        if self._handle.status != "finished":
+            self._scatter_again()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Sending large graph")  # a model's state
+            future = self._client.submit(
+                _run_on_dask,
+                self._handle,
+                call,
+                key=f"skhpo-trial-{call[0]}-{uuid4().hex}",
+                pure=False,
+                **self._options,
+            )
+        self._running[future] = call
+        future.add_done_callback(self._results.put)
+
+    def _outcomes_of(self, future, call):
+        """Return what a task came to; None when it is to be repeated."""
+        is_alone = bool(self._suspects) and call is self._suspects[0]
+        try:
+            outcomes = future.result()
+        except self._cancelled:
+            self._scatter_again()
+            self._n_lost_alone += is_alone
+            if not is_alone:
+                self._suspects.append(call)
+            if self._n_lost_alone < 2:
+                return None
+            outcomes = self._died(call, "every worker of the cluster, again and again")
+        except self._killed as error:
+            outcomes = self._died(call, f"{error.allowed_failures + 1} workers")
+        if is_alone:
+            del self._suspects[0]
+            self._n_lost_alone = 0
+        return outcomes
+
+    def _died(self, call, who):
+        return failed_call(
+            self._payload,
+            call,
+            f"dask lost {who} in this fit (KilledWorker). Their logs may tell why; "
+            "often it is memory.",
+        )
+
+    def _scatter(self):
+        try:
+            return self._client.scatter(self._payload, broadcast=True, hash=False)
+        except Exception as error:
+            raise ValueError(
+                "The search cannot be sent to the workers of dask: "
+                f"{error.__cause__ or error}. Make every part of it picklable."
+            ) from error
+
+    def _scatter_again(self):
+        if self._client.status != "running":
+            raise RuntimeError(
+                "The connection to dask's scheduler is lost. What was finished is in "
+                "cv_results_."
+            )
+        if self._has_data():
+            return
+        try:
+            self._client.wait_for_workers(1, timeout=NEW_WORKER_SECONDS)
+        except TimeoutError as error:
+            raise RuntimeError(
+                "The dask cluster has lost all its workers, and no new one came within "
+                f"{NEW_WORKER_SECONDS} s. What was finished is in cv_results_."
+            ) from error
+        self._handle = self._scatter()
+
+    def _has_data(self):
+        """Return whether a worker has the payload."""
+        try:
+            return any(self._client.who_has([self._handle]).values())
+        except self._cancelled:
+            return False
+
+    def close(self, kill):
+        try:
+            super().close(kill)
+        finally:
+            self._slot.__exit__(None, None, None)
+
+    def _drop_waiting(self):
+        """Take back what waits; what runs in a thread of a worker ends with its fit."""
+        if self._running and self._client.status == "running":
+            self._client.cancel(list(self._running))
+        self._running.clear()
+        self._handle = None  # dask forgets data that nobody refers to
+
+    _kill = _drop_waiting
+
+
 class Waves(_Dispatcher):
-    """joblib's list mode: what is queued runs as one list, a barrier at its end."""
+    """joblib's list mode: what is queued runs as one list, a barrier at its end.
+
+    When the engine fails (a worker died, a connection broke), the calls of the wave are
+    repeated one by one; what fails alone twice has failed.
+    """
 
     is_asynchronous = False
     shares_memory = False
@@ -399,10 +568,58 @@ class Waves(_Dispatcher):
         """Return the next result of the wave; run a wave when there is none left."""
         if not self._done:
             calls, self._calls = self._calls, []
-            self._done = self._parallel(
-                joblib.delayed(_run_in_process)(self._payload, *call) for call in calls
-            )[::-1]
+            self._done = self._run(calls)[::-1]
         return self._done.pop()
+
+    def _run(self, calls):
+        """Return the outcomes of a wave."""
+        try:
+            done = self._run_list(calls)
+        except Exception:
+            self._start_anew()
+            done = [self._run_alone(call) for call in calls]
+        for raised in done:
+            if isinstance(raised, Raised):
+                raise raised.error
+        return done
+
+    def _run_alone(self, call):
+        for _ in range(2):
+            try:
+                return self._run_list([call])[0]
+            except Exception as error:
+                text = f"{type(error).__name__}: {error}"
+                self._start_anew()
+        engine = type(self._parallel._backend).__name__
+        return failed_call(
+            self._payload,
+            call,
+            f"joblib's {engine} failed in this fit, and again when nothing else was "
+            f"running. Last it said: {text}",
+        )
+
+    def _start_anew(self):
+        """Leave what still comes from a failed list to itself, in a pool of its own."""
+        failed = self._parallel
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            failed.__exit__(None, None, None)
+        self._parallel = joblib.Parallel(
+            n_jobs=failed.n_jobs, backend=failed._backend, pre_dispatch="all"
+        )
+        self._parallel.__enter__()
+
+    def _run_list(self, calls):
+        return self._parallel(
+            joblib.delayed(_run_caught)(self._payload, *call) for call in calls
+        )
+
+
+class Raised:
+    """An exception of ours or the user's, which is to end the search."""
+
+    def __init__(self, error):
+        self.error = error
 
 
 #: What is not known to users under the name that it has in a payload.
@@ -469,10 +686,48 @@ def _run_in_process(handle, *call):
         return run_folds(payload, *call)
 
 
+def _run_caught(handle, *call):
+    """Hand back what is raised on purpose: the rest comes from the engine."""
+    try:
+        return _run_in_process(handle, *call)
+    except Exception as error:
+        return Raised(error)
+
+
 def _run_in_thread(payload, *call):
     # warning filters are the process's own already; the configuration is per thread
     with config_context(**payload.sklearn_config):
         return run_folds(payload, *call)
+
+
+def _run_on_dask(payload, call):
+    # nested calls see what they see in loky's workers, not the cluster
+    with joblib.parallel_config(backend="threading"), _world_on_dask(payload):
+        return run_folds(payload, *call)
+
+
+def _world_on_dask(payload):
+    """The caller's configuration, and its warning filters where no thread minds them.
+
+    Filters belong to the process. In ours they are right already.
+    """
+    from distributed import get_worker
+
+    worker = get_worker()
+    if worker.state.nthreads == 1 and not worker.address.startswith("inproc"):
+        return same_world(payload)
+    return config_context(**payload.sklearn_config)
+
+
+def _next(results, deadline):
+    """Return the next of a queue; None when ``deadline`` has passed."""
+    while True:  # short waits: Windows delivers Ctrl-C only between them
+        left = 1.0 if deadline is None else deadline - time.monotonic()
+        try:
+            return results.get(timeout=min(max(left, 0), 1.0))
+        except queue.Empty:
+            if left <= 0:
+                return None
 
 
 def check_values(values):

@@ -213,6 +213,17 @@ def _failure(payload, outcome, params, error, seconds):
     )
 
 
+def failed_call(payload, call, text):
+    """Return the outcomes of a call that no worker survived, or came back from.
+
+    With error_score='raise' it is an error.
+    """
+    trial, params, folds = call[:3]
+    if payload.error_score == "raise":
+        raise RuntimeError(f"Candidate {trial} ({params}), folds {folds}: {text}")
+    return [lost_fold(payload, call, fold, text, seconds=0.0) for fold in folds]
+
+
 def _judge(payload, estimator, data, rows, stage):
     """Return the test scores, what went wrong, and predictions where they are kept.
 

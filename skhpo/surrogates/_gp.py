@@ -64,6 +64,7 @@ _LOG_AB_BOUNDS = (-2.0, 2.0)
 _JITTERS = (0.0, 1e-8, 1e-6, 1e-4)  # times the signal variance
 _MAX_ITERATIONS = 50
 _TOLERANCE = 3e-4  # relative decrease of the loss: a hundredth of a nat or so
+_MANY_ROWS = 16  # rows that are appended at once; fewer one by one
 _BLOCK = 512  # rows predicted at a time, so that they stay in the processor's cache
 
 
@@ -414,10 +415,9 @@ class GaussianProcess:
             diagonal = np.broadcast_to(h.n2 + known, len(X))
         Z_new, q_new = grown._features(X)
         Z, q = np.vstack([grown.Z, Z_new]), np.append(grown.q, q_new)
-        L_inverse = self.L_inverse
-        for n in range(len(self.Z), len(Z)):
-            k = h.s2 * matern52(scaled_distance(Z[:n], q[:n], Z[n : n + 1], q[n]))[:, 0]
-            L_inverse = _append_row(L_inverse, k, h.s2 + diagonal[n - len(self.Z)])
+        k = h.s2 * matern52(scaled_distance(Z, q, Z_new, q_new))
+        k[-len(X) :].flat[:: len(X) + 1] = h.s2 + diagonal
+        L_inverse = _append_rows(self.L_inverse, k, h.s2)
         targets = np.append(self.targets, targets)
         return replace(grown, Z=Z, q=q, L_inverse=L_inverse, targets=targets)
 
@@ -467,6 +467,30 @@ def _cholesky(K: Array, s2: float, out: Array | None = None) -> Array:
         if info == 0:
             return L
     raise LinAlgError("covariance matrix is not positive definite")
+
+
+def _append_rows(L_inverse: Array, k: Array, s2: float) -> Array:
+    """L^-1 of the matrix with p more rows; ``k`` (n + p, p) are its last columns.
+
+    Many at once: the new rows of L are (V', L_S) with V = L^-1 k and L_S the factor of
+    k's last rows less V'V; those of L^-1 are L_S^-1 (-V' L^-1, 1).
+    """
+    n, p = len(L_inverse), k.shape[1]
+    if p >= _MANY_ROWS:
+        V = L_inverse @ k[:n]
+        try:
+            L_S = _cholesky(k[n:] - V.T @ V, s2)
+        except LinAlgError:  # points side by side; one by one they have a floor
+            pass
+        else:
+            grown = np.zeros((n + p, n + p), order="F")
+            grown[:n, :n] = L_inverse
+            grown[n:, n:] = dtrtri(L_S, lower=1)[0]
+            grown[n:, :n] = -(grown[n:, n:] @ V.T) @ L_inverse
+            return grown
+    for i in range(n, n + p):
+        L_inverse = _append_row(L_inverse, k[:i, i - n], k[i, i - n])
+    return L_inverse
 
 
 def _append_row(L_inverse: Array, k: Array, diagonal: float) -> Array:

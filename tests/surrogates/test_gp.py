@@ -124,20 +124,31 @@ def test_without_warp_its_exponents_stay_where_they_start():
     np.testing.assert_array_equal(gp.hyperparameters.log_b, start.log_b)
 
 
-def test_extension_by_rows_equals_conditioning_on_everything():
+@pytest.mark.parametrize("n", [15, 4, 20])  # the rest one by one, or at once, or few
+def test_extension_by_rows_equals_conditioning_on_everything(n):
     X, y = mixed_data()
     X[-1, 2] = 7.0  # a level that the first rows do not have
     X[-2, 2] = 7.0
     h, noise = some_hyperparameters(5, 3), np.full(len(X), 0.01)
     whole = conditioned(X, y, MIXED, h, noise)
-    part = conditioned(X[:15], y[:15], MIXED, h, noise[:15])
-    grown = part.extend(X[15:], y[15:], noise[15:])
+    part = conditioned(X[:n], y[:n], MIXED, h, noise[:n])
+    grown = part.extend(X[n:], y[n:], noise[n:])
     new = mixed_data(50, seed=5)[0]
     new[0, 2] = 7.0
     for mine, expected in zip(grown.predict(new), whole.predict(new), strict=True):
         np.testing.assert_allclose(mine, expected, atol=1e-9)
     np.testing.assert_allclose(grown.L_inverse, whole.L_inverse, atol=1e-8)
     np.testing.assert_allclose(grown.fitted_mean(), whole.predict(X)[0], atol=1e-9)
+
+
+@pytest.mark.parametrize("n", [0, 1, 20])
+def test_points_side_by_side_extend_a_process(n):
+    X, y = mixed_data()
+    gp = conditioned(X, y, MIXED, some_hyperparameters(5, 3))
+    grown = gp.extend(np.repeat(X[:1], n, axis=0))
+    assert len(grown.Z) == len(X) + n
+    assert np.isfinite(grown.predict(X)[1]).all()
+    np.testing.assert_allclose(grown.predict(X)[0], gp.predict(X)[0], atol=1e-5)
 
 
 def test_believer_keeps_the_mean_and_shrinks_the_variance():
