@@ -100,19 +100,7 @@ plot_include_source = True
 plot_html_show_source_link = plot_html_show_formats = False
 plot_formats = [("png", 100)]
 
-# ---- pages that may not be there yet
-
-#: Written elsewhere at the same time; the guide names them all. Once they are there,
-#: this may go: a missing page is then an error, as any other is.
-LATER = {"reliability", "checkpoints", "clusters", "tracking"}
-
-
-def skip_missing_pages(app, docname, source):
-    """Drop from the guide's table of contents what is not written yet."""
-    if docname == "guide":
-        missing = {page for page in LATER if not (HERE / f"{page}.rst").exists()}
-        lines = source[0].splitlines()
-        source[0] = "\n".join(line for line in lines if line.strip() not in missing)
+# ---- what scikit-learn documents
 
 
 def skip_routing(app, what, name, obj, skip, options):
@@ -122,7 +110,6 @@ def skip_routing(app, what, name, obj, skip, options):
 
 
 def setup(app):
-    app.connect("source-read", skip_missing_pages)
     app.connect("autodoc-skip-member", skip_routing)
 
 
