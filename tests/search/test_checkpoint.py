@@ -728,7 +728,7 @@ def test_results_of_nothing_and_of_a_beginning(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and process groups")
 @pytest.mark.parametrize(
     ("n_jobs", "backend", "n_kills"),
-    [(1, "loky", 40), (2, "threading", 40), (2, "loky", 20)],
+    [(1, "loky", 52), (2, "threading", 44), (2, "loky", 8)],
 )
 def test_a_hundred_kills_change_nothing(n_jobs, backend, n_kills, tmp_path):
     arguments = [str(tmp_path), str(n_jobs), backend, str(n_kills)]
