@@ -2,8 +2,9 @@
 
 from skhpo.evaluation._best_scores import best_possible_score
 from skhpo.evaluation._bins import shared_bins
-from skhpo.evaluation._dispatch import open_dispatcher
+from skhpo.evaluation._dispatch import check_values, open_dispatcher
 from skhpo.evaluation._evaluator import FoldEvaluator, RacingEvaluator
+from skhpo.evaluation._picklable import copied
 from skhpo.evaluation._predictions import PredictionPlan, PredictionStore
 from skhpo.evaluation._racing import Race, check_racing, make_race
 from skhpo.evaluation._resources import (
@@ -54,8 +55,10 @@ __all__ = [
     "best_possible_score",
     "check_racing",
     "check_swappable",
+    "check_values",
     "choose_resource",
     "classes_of",
+    "copied",
     "fit_metadata",
     "head_of",
     "keeps_groups",

@@ -22,7 +22,7 @@ class FoldEvaluator:
 
     Parameters
     ----------
-    dispatcher : Inline, Queued or Waves
+    dispatcher : Inline, Queued, Isolated or Waves
         Runs the calls.
     n_splits : int
         Folds of each trial.

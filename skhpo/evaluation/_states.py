@@ -6,15 +6,13 @@ as read-only memory maps, on which ``MLPClassifier.partial_fit`` raises and
 """
 
 import pickle
-import shutil
-import tempfile
-import weakref
 from math import inf
 from pathlib import Path
 
 from joblib import wrap_non_picklable_objects
 
 from skhpo._errors import warn_user
+from skhpo.evaluation._folders import Folder
 
 #: ``keep_models="auto"`` holds so many bytes in memory before it goes to disk.
 MEMORY_BYTES = 512 * 2**20
@@ -143,7 +141,7 @@ class StateStore:
         self._states.clear()
         self.n_bytes = 0
         if self._folder is not None:
-            self._remove()
+            self._folder.close()
             self._folder = None
 
     def _write(self, state):
@@ -163,9 +161,6 @@ class StateStore:
 
     def _next_path(self):
         if self._folder is None:
-            self._folder = tempfile.mkdtemp(prefix="skhpo-", dir=self.directory)
-            self._remove = weakref.finalize(
-                self, shutil.rmtree, self._folder, ignore_errors=True
-            )
+            self._folder = Folder(self.directory)
         self._n_files += 1
-        return Path(self._folder, f"{self._n_files}.pickle")
+        return Path(self._folder.path, f"{self._n_files}.pickle")

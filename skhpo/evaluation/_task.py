@@ -170,7 +170,21 @@ def _failed(payload, outcome, params, start):
     """Record what a fit raised, or pass it on with error_score='raise'."""
     if payload.error_score == "raise":
         raise
-    error, seconds = format_exc(), time.perf_counter() - start
+    seconds = time.perf_counter() - start
+    return _failure(payload, outcome, params, format_exc(), seconds)
+
+
+def lost_fold(payload, call, fold, error, seconds):
+    """Record that there is no fit of a fold, in the place of a worker that could not.
+
+    ``call`` is what the worker was asked for: the parameters of :func:`run_folds`.
+    """
+    trial, params, _, _, *stage = call
+    shown = _with_units(payload, params, stage[0] if stage else None)
+    return _failure(payload, dict(trial=trial, fold=fold), shown, error, seconds)
+
+
+def _failure(payload, outcome, params, error, seconds):
     outcome.update(fit_time=seconds, score_time=0.0)
     _print_end(payload, outcome, params, None, None)
     return FoldOutcome(

@@ -50,6 +50,8 @@ from skhpo.evaluation import (
     Training,
     best_possible_score,
     check_racing,
+    check_values,
+    copied,
     fit_metadata,
     make_race,
     open_dispatcher,
@@ -122,6 +124,7 @@ class SequentialSearchCV(BaseSearchCV):
         "objective": [str, None],
         "constraints": [callable, list, tuple, None],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "fit_timeout": [Interval(Real, 0, None, closed="right"), None],
         "stop": [callable, None],
         "racing": "no_validation",  # check_racing has better messages
         "store_predictions": ["boolean", StrOptions({"auto"})],
@@ -156,6 +159,7 @@ class SequentialSearchCV(BaseSearchCV):
         racing,
         callbacks,
         store_predictions=False,
+        fit_timeout=None,
     ):
         super().__init__(
             estimator,
@@ -182,6 +186,7 @@ class SequentialSearchCV(BaseSearchCV):
         self.racing = racing
         self.callbacks = callbacks
         self.store_predictions = store_predictions
+        self.fit_timeout = fit_timeout
 
     def __sklearn_clone__(self):
         """Clone as usual, but for ``warm_start_from``: a clone of that is unfitted."""
@@ -346,7 +351,7 @@ class SequentialSearchCV(BaseSearchCV):
             given=self._given_settings(space),
             old=read_old_studies(self.warm_start_from, space, self._metric(scorer)),
             streams=streams,
-            estimator=clone(self.estimator),
+            estimator=copied(self.estimator),
             contexts=contexts,
             race=self._make_race(scorer, space),
         )
@@ -555,7 +560,9 @@ class SequentialSearchCV(BaseSearchCV):
     def _evaluator(self, task, n_candidates, archive):
         """Open the workers for the time of the search."""
         payload = self._payload(task, n_candidates)
-        dispatcher = open_dispatcher(self.n_jobs, self.pre_dispatch, payload)
+        dispatcher = open_dispatcher(
+            self.n_jobs, self.pre_dispatch, payload, self.fit_timeout
+        )
         self.n_points_ = self._points_in_flight(dispatcher.n_jobs)
         self._announce(n_candidates, task)
         max_folds = None if n_candidates is None else n_candidates * self.n_splits_
@@ -569,6 +576,8 @@ class SequentialSearchCV(BaseSearchCV):
         evaluator = make(dispatcher, self.n_splits_, self.n_points_, task.contexts)
         kill = True
         try:
+            if not dispatcher.shares_memory:
+                check_values(_choices_by_name(task.space))
             yield evaluator
             kill = self.stop_reason_ == MAX_TIME and evaluator.n_outstanding > 0
         finally:
@@ -879,6 +888,12 @@ def _choices_of(space, name):
     """Return the values that a space lists for a parameter."""
     columns = [column for column in space.columns if column.name == name]
     return [v for column in columns for v in getattr(column.dimension, "choices", ())]
+
+
+def _choices_by_name(space):
+    """Return all values that a space lists, by where they stand."""
+    names = {column.name for column in space.columns}
+    return {f"search_space[{name!r}]": _choices_of(space, name) for name in names}
 
 
 def _take_rows(results, rows):

@@ -151,6 +151,13 @@ class BayesSearchCV(SequentialSearchCV):
         process learns from fit times, too, and prefers cheap settings early; less and
         less so as time, or ``n_iter`` if that is nearer, is used up.
 
+    fit_timeout : float or None, default=None
+        Seconds that the fit of one fold may take, with its scoring. A fit that takes
+        longer is killed, with its process, and its candidate has failed; no other fit
+        is disturbed. With it all fits run in processes of their own, also with
+        ``n_jobs=1``. It needs a backend with processes (loky or multiprocessing), and
+        does not limit the refit (doc/reliability.rst).
+
     stop : stopping rule or callable, default=None
         When to stop before the budget is used up: :class:`~skhpo.NoImprovement`,
         :class:`~skhpo.TargetReached`, :class:`~skhpo.ExpectedGainBelow`, combined with
@@ -328,6 +335,7 @@ class BayesSearchCV(SequentialSearchCV):
         objective=None,
         constraints=None,
         max_time=None,
+        fit_timeout=None,
         stop=None,
         racing=None,
         store_predictions=False,
@@ -353,6 +361,7 @@ class BayesSearchCV(SequentialSearchCV):
             objective=objective,
             constraints=constraints,
             max_time=max_time,
+            fit_timeout=fit_timeout,
             stop=stop,
             racing=racing,
             callbacks=callbacks,

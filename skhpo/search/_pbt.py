@@ -181,6 +181,13 @@ class PBTSearchCV(SequentialSearchCV):
         Seconds after which no new training is started and no result awaited; the refit
         is not included. The best is then the best at the highest resource reached.
 
+    fit_timeout : float or None, default=None
+        Seconds that the fit of one fold may take, with its scoring. A fit that takes
+        longer is killed, with its process, and its candidate has failed; no other fit
+        is disturbed. With it all fits run in processes of their own, also with
+        ``n_jobs=1``. It needs a backend with processes (loky or multiprocessing), and
+        does not limit the refit (doc/reliability.rst).
+
     stop : stopping rule or callable, default=None
         When to stop before all steps are done, as for :class:`~skhpo.BayesSearchCV`;
         the rules count the rows at the highest resource so far.
@@ -395,6 +402,7 @@ class PBTSearchCV(SequentialSearchCV):
         objective=None,
         constraints=None,
         max_time=None,
+        fit_timeout=None,
         stop=None,
         store_predictions=False,
         callbacks=None,
@@ -419,6 +427,7 @@ class PBTSearchCV(SequentialSearchCV):
             objective=objective,
             constraints=constraints,
             max_time=max_time,
+            fit_timeout=fit_timeout,
             stop=stop,
             racing=None,
             callbacks=callbacks,

@@ -74,8 +74,8 @@ def test_every_backend_gives_the_scores_of_cross_val_score(backend, n_jobs, kind
 def test_the_payload_is_written_once_and_removed():
     big = np.random.default_rng(0).normal(size=(150, 2000))  # 2.4 MB: memory-mapped
     dispatcher = open_dispatcher(2, "2*n_jobs", make_payload(X=big))
-    folder = dispatcher._folder
-    assert sorted(os.listdir(folder)) == ["body", "data"]
+    folder = dispatcher._folder.path
+    assert sorted(os.listdir(folder)) == ["body", "data", "in_use"]
     evaluate(dispatcher, [{}, {}])
     dispatcher.close(kill=False)
     assert not os.path.exists(folder)
@@ -83,8 +83,10 @@ def test_the_payload_is_written_once_and_removed():
 
 def test_an_unpicklable_estimator_gets_one_clear_error():
     search = make_payload(SVC(), fit_params={"lock": threading.Lock()})
-    with pytest.raises(ValueError, match="cannot be sent to worker processes"):
-        open_dispatcher(2, "2*n_jobs", search)
+    named = r"fit parameters\['lock'\] \(a _thread.lock\) cannot be sent to worker"
+    for limit in (None, 10):
+        with pytest.raises(ValueError, match=named):
+            open_dispatcher(2, "2*n_jobs", search, limit)
 
 
 class Picky(ClassifierMixin, BaseEstimator):

@@ -121,4 +121,4 @@ def test_a_full_disk_loses_a_state_and_not_the_search(tmp_path, monkeypatch):
 
 
 def files_below(folder):
-    return [path for path in Path(folder).rglob("*") if path.is_file()]
+    return [path for path in Path(folder).rglob("*.pickle")]

@@ -1,0 +1,123 @@
+"""Which part of a search cannot be copied, or sent to another process.
+
+The message of pickle names a type; whoever reads it wants to know which of his
+parameters that is.
+"""
+
+from copy import deepcopy
+from functools import partial
+
+from sklearn.base import clone
+
+MAX_DEPTH = 8
+
+
+def check_sendable(parts, dumps):
+    """Refuse what cannot be pickled, by name.
+
+    Parameters
+    ----------
+    parts : dict of str -> object
+        What is to be sent, by the name under which the user knows it.
+    dumps : callable
+        Pickles.
+
+    Raises
+    ------
+    ValueError
+        When one of the parts cannot be pickled; names the innermost one that cannot.
+    """
+    for name, part in parts.items():
+        found = unpicklable(part, name, dumps)
+        if found is not None:
+            raise ValueError(
+                _message(*found, "sent to worker processes")
+                + " Use n_jobs=1, threads (joblib.parallel_config(backend='threading')"
+                "), or something that can be pickled in its place."
+            )
+
+
+def copied(estimator):
+    """Return an unfitted copy of an estimator, or say what in it has none."""
+    try:
+        return clone(estimator)
+    except Exception as error:
+        found = unpicklable(estimator, "estimator", deepcopy)
+        if found is None:
+            raise
+        raise TypeError(_message(*found, "copied for each fit")) from error
+
+
+def _message(name, part, error, purpose):
+    kind = type(part)
+    return (
+        f"{name} (a {kind.__module__}.{kind.__qualname__}) cannot be {purpose}: "
+        f"{error}."
+    )
+
+
+def unpicklable(value, name, dumps, depth=0):
+    """Return the innermost part that cannot be pickled: (name, part, error), or None.
+
+    Examples
+    --------
+    >>> import pickle
+    >>> name, part, _ = unpicklable({"a": 1, "b": [2, iter("")]}, "x", pickle.dumps)
+    >>> name
+    "x['b'][1]"
+    """
+    error = _error_of(value, dumps)
+    if error is None:
+        return None
+    if depth < MAX_DEPTH:
+        for part_name, part in _parts(value, name):
+            found = unpicklable(part, part_name, dumps, depth + 1)
+            if found is not None:
+                return found
+    return name, value, error
+
+
+def _error_of(value, dumps):
+    try:
+        dumps(value)
+    except Exception as error:  # whatever a __reduce__ raises
+        return error
+    return None
+
+
+def _parts(value, name):
+    """Return what a value is made of, as (name, part) pairs."""
+    if isinstance(value, dict):
+        return [(f"{name}[{key!r}]", part) for key, part in value.items()]
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [(f"{name}[{number}]", part) for number, part in enumerate(value)]
+    if isinstance(value, partial):
+        return [
+            (f"{name}.{k}", getattr(value, k)) for k in ("func", "args", "keywords")
+        ]
+    return [*_params(value, name), *_variables(value, name), *_attributes(value, name)]
+
+
+def _params(value, name):
+    """Return the parameters of an estimator, those of its own estimators first."""
+    if isinstance(value, type) or not hasattr(value, "get_params"):
+        return []
+    names = sorted(value.get_params(), key=lambda key: -key.count("__"))
+    return [(f"{name}__{key}", value.get_params()[key]) for key in names]
+
+
+def _variables(value, name):
+    """Return the variables that a function took from where it was defined."""
+    code = getattr(value, "__code__", None)
+    if code is None:
+        return []
+    cells = zip(code.co_freevars, value.__closure__ or (), strict=True)
+    names = {key: cell.cell_contents for key, cell in cells}
+    known = value.__globals__
+    names.update({key: known[key] for key in code.co_names if key in known})
+    return [(f"{name}, variable {key!r}", part) for key, part in names.items()]
+
+
+def _attributes(value, name):
+    own = getattr(value, "__dict__", {})
+    return [(f"{name}.{key}", part) for key, part in own.items()]
