@@ -216,7 +216,7 @@ def test_what_cannot_be_pickled_is_refused_before_the_first_fit(dask_processes):
         with lock:
             return 1.0
 
-    with on_dask(), pytest.raises(ValueError, match="to the workers of dask.*lock"):
+    with on_dask(), pytest.raises(ValueError, match="lock"):
         toy_search(scoring=scorer).fit(X, y)
 
 
