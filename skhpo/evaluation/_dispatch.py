@@ -23,8 +23,8 @@ that ``apply_async``), ``retrieve_result_callback`` (1.3) and ``abort_everything
 (0.10), loky's ``dumps`` (cloudpickle, so that what was defined in ``__main__`` travels;
 0.12), its context of processes (0.12), ``kill_process_tree`` (1.4) and its executor's
 ``_work_ids`` (emptied before a kill; 0.12) and ``_processes`` (0.12); the backends'
-``_prepare_worker_env`` (1.3) and, of multiprocessing's, ``_pool`` (0.10). Of the backend
-for dask ``client``, ``submit_kwargs`` (0.12) and ``retrieval_context`` (0.12).
+``_prepare_worker_env`` (1.3) and, of multiprocessing's, ``_pool`` (0.10). Of the
+backend for dask ``client``, ``submit_kwargs`` (0.12), ``retrieval_context`` (0.12).
 """
 
 import multiprocessing
