@@ -14,7 +14,7 @@ from sklearn.svm import SVC
 
 from skhpo import BayesSearchCV
 from skhpo.importance import search_importance, tune_first
-from skhpo.plots import ParamSliceDisplay
+from skhpo.plots import ParamImportanceDisplay, ParamSliceDisplay
 
 X, y = load_digits(return_X_y=True)
 search = BayesSearchCV(
@@ -64,11 +64,7 @@ assert set(importance.importances.index[:2]) == {"svc__C", "svc__gamma"}
 # The pictures
 # ------------
 
-table = importance.importances[::-1]
-errors = [table["importance"] - table["low"], table["high"] - table["importance"]]
-_, ax = plt.subplots(figsize=(7, 3), layout="constrained")
-ax.barh(table.index, table["importance"], xerr=errors, color="C0", ecolor="0.3")
-ax.set(xlabel="Share of the variance (total Sobol index)", xlim=(0, 1))
+ParamImportanceDisplay.from_importance(importance)
 
 # %%
 # What matters has a shape. A dot is a candidate, and the upper edge of the cloud tells

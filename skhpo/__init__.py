@@ -11,12 +11,15 @@ from skhpo._version import __version__
 
 if TYPE_CHECKING:  # for editors and type checkers; the table below is what counts
     from skhpo._callbacks import Progress, SearchBegin, SearchEnd
+    from skhpo._errors import CheckpointError
     from skhpo._stopping import ExpectedGainBelow, NoImprovement, TargetReached
     from skhpo.search import (
         BayesSearchCV,
+        Checkpoint,
         EvolutionarySearchCV,
         HyperbandSearchCV,
         PBTSearchCV,
+        load_results,
         replay,
     )
     from skhpo.space import Categorical, Integer, Ordinal, Real
@@ -25,6 +28,8 @@ if TYPE_CHECKING:  # for editors and type checkers; the table below is what coun
 __all__ = [
     "BayesSearchCV",
     "Categorical",
+    "Checkpoint",
+    "CheckpointError",
     "EI",
     "EvolutionarySearchCV",
     "ExpectedGainBelow",
@@ -43,17 +48,21 @@ __all__ = [
     "Thompson",
     "UCB",
     "__version__",
+    "load_results",
     "replay",
 ]
 
 _NAMES_IN = {
     "_callbacks": ("Progress", "SearchBegin", "SearchEnd"),
+    "_errors": ("CheckpointError",),
     "_stopping": ("ExpectedGainBelow", "NoImprovement", "TargetReached"),
     "search": (
         "BayesSearchCV",
+        "Checkpoint",
         "EvolutionarySearchCV",
         "HyperbandSearchCV",
         "PBTSearchCV",
+        "load_results",
         "replay",
     ),
     "space": ("Categorical", "Integer", "Ordinal", "Real"),

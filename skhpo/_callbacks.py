@@ -67,6 +67,9 @@ class Progress:
         Seconds spent on its fits and scoring, all folds together.
     is_best : bool
         Whether it is the best so far.
+    is_replayed : bool
+        Whether this was read from a ``checkpoint``: a callback may have been told of it
+        before, by another process. It cannot end the search here, which went on.
 
     Examples
     --------
@@ -98,6 +101,7 @@ class Progress:
     scores: Mapping[str, float] = field(default_factory=dict)
     seconds: float = nan
     is_best: bool = False
+    is_replayed: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,13 @@ from types import FrameType
 _NOT_THE_USERS = ("skhpo", "sklearn", "joblib")
 
 
+class CheckpointError(ValueError):
+    """A checkpoint cannot be used: it is damaged, in use, or of another search.
+
+    The message says what is wrong, and what to do.
+    """
+
+
 def did_you_mean(name: object, possible: Iterable[object]) -> str:
     """A sentence naming the closest possible name, or "" when none is close.
 

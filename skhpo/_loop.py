@@ -21,6 +21,57 @@ SPACE_EXHAUSTED = "space_exhausted"
 MAX_TIME = "max_time"
 
 
+class NoJournal:
+    """What the loop asks a journal, where there is none: nothing was recorded.
+
+    :class:`~skhpo._journal.Journal` says what each of these means.
+    """
+
+    credit = 0.0
+    is_replaying = is_finished = is_quick = False
+    seconds = n_points = None
+    outcomes = {}
+
+    def recorded(self, number, job):
+        return job
+
+    def can_be_quick(self):
+        return False
+
+    def proposals(self, ask, params_of):
+        return None
+
+    def next_step(self):
+        return None
+
+    def diverge(self):
+        pass
+
+    def has_ended(self):
+        return False
+
+    def is_late(self, number):
+        return True
+
+    def asked(self, trial, ask):
+        pass
+
+    def arrived(self, outcome):
+        pass
+
+    def committed(self, trial):
+        pass
+
+    def was_committed(self, trial):
+        return False
+
+    def told(self, trial, result):
+        return result
+
+    def stopped(self, reason, late, closed):
+        pass
+
+
 class SearchLoop:
     """Runs one search to its end.
 
@@ -48,6 +99,8 @@ class SearchLoop:
         candidate is always awaited.
     resource_param : str or None
         Parameter that holds the number of units of a job; None = there is none.
+    journal : NoJournal or Journal
+        Replays what was recorded of this search, and writes down what is new.
     """
 
     def __init__(
@@ -63,6 +116,7 @@ class SearchLoop:
         listeners=(),
         deadline=None,
         resource_param=None,
+        journal=None,
     ):
         self._space = space
         self._optimizer = optimizer
@@ -74,6 +128,7 @@ class SearchLoop:
         self._listeners = listeners
         self._deadline = deadline
         self._resource_param = resource_param
+        self._journal = NoJournal() if journal is None else journal
         self._clock = VirtualClock()
         self._running = {}  # trial id -> trial, in ask order
         self._settings = {}  # trial id -> key of its setting, lineage
@@ -83,10 +138,13 @@ class SearchLoop:
         self._twins = set()  # ids of trials that another one evaluates
         self._is_short = False  # the last ask brought fewer than were asked for
         self._n_repeats = 0  # known settings proposed in a row
+        self._n_asks = 0  # times that proposals were asked for
+        self._proposed = []  # the latest proposals
         self._blas = ThreadpoolController()
 
     def run(self):
         """Search until a reason to stop appears, and return it."""
+        late = []
         try:
             reason = self._run()
         except BaseException:
@@ -94,10 +152,11 @@ class SearchLoop:
             raise
         else:
             if reason == MAX_TIME:
-                self._close_evaluated()
+                late = self._close_evaluated()
             self._drop_running()
         finally:
             self._archive.settle(self._scheduler.status_of)
+        self._journal.stopped(reason, late, self._archive.closed)
         return reason
 
     def _run(self):
@@ -106,7 +165,7 @@ class SearchLoop:
         while self._running:
             trial = self._next_evaluated()
             if trial is None:
-                return MAX_TIME
+                return self._journal.reason if self._journal.has_ended() else MAX_TIME
             with self._one_blas_thread():
                 reason = self._commit(trial)
                 if reason:
@@ -123,14 +182,21 @@ class SearchLoop:
             jobs = self._scheduler.next_jobs(n, self._propose)
             for job in jobs:
                 self._start(job)
+            if not jobs and self._asynchronous and self._journal.next_step():
+                self._journal.diverge()  # what was asked then is not asked now
             n = self._n_wanted() if jobs and not self._is_short else 0
 
     def _n_wanted(self):
-        if self._asynchronous:
-            return int(self._evaluator.is_hungry)
-        return self._n_points - len(self._running)
+        if self._journal.has_ended():
+            return 0
+        if not self._asynchronous:
+            return self._n_points - len(self._running)
+        step = self._journal.next_step()
+        return int(self._evaluator.is_hungry if step is None else step[0] == "asked")
 
     def _start(self, job):
+        is_new = any(job.proposal is proposal for proposal in self._proposed)
+        job = self._journal.recorded(len(self._archive.trials), job)
         setting = self._setting_of(job)
         twin = self._known.get((*setting, job.resource))
         trial = self._archive.open(job, self._params_of(job), twin)
@@ -138,6 +204,7 @@ class SearchLoop:
         self._settings[trial.id] = setting
         self._running[trial.id] = trial
         self._clock.start(trial.id, self._archive.new_units(trial))
+        self._journal.asked(trial, self._n_asks if is_new else None)
         if trial.twin is None:
             self._n_repeats = 0
             self._known[*setting, job.resource] = trial
@@ -172,8 +239,13 @@ class SearchLoop:
     def _propose(self, n, **context):
         if self._n_repeats >= MAX_REPEATS:
             return []
-        pending = [t.job.proposal for t in self._running.values()]
-        proposals = self._optimizer.ask(n, pending=pending, **context)
+        self._n_asks += 1
+        ask = None if self._asynchronous else self._n_asks
+        proposals = self._journal.proposals(ask, self._space.to_params)
+        if proposals is None:
+            pending = [t.job.proposal for t in self._running.values()]
+            proposals = self._optimizer.ask(n, pending=pending, **context)
+        self._proposed = proposals
         self._is_short = len(proposals) < n
         return proposals
 
@@ -182,13 +254,16 @@ class SearchLoop:
     def _next_evaluated(self):
         """Wait for the trial whose turn it is; None when time is over."""
         while True:
-            trial = self._due()
+            if self._journal.has_ended() and not self._awaited():
+                return None
+            trial = None if self._journal.has_ended() else self._due()
             if trial is not None:
                 return trial
             left = self._time_left()
             if left is not None and left <= 0:
                 return None
             for outcome in self._evaluator.collect(left):
+                self._journal.arrived(outcome)
                 self._archive.add(outcome)
             if self._asynchronous:
                 with self._one_blas_thread():
@@ -196,16 +271,27 @@ class SearchLoop:
 
     def _due(self):
         """Return the trial that is to be committed now, if it is evaluated."""
-        if self._asynchronous:
+        if not self._asynchronous:
+            trials = [self._running[self._clock.first()]]
+        elif (step := self._journal.next_step()) is None:
             trials = self._running.values()
         else:
-            trials = [self._running[self._clock.first()]]
+            trials = filter(None, [self._running.get(step[1])])
         return next((t for t in trials if self._archive.is_evaluated(t)), None)
 
+    def _awaited(self):
+        """Return the trials without whose folds a recorded search is not complete."""
+        return [
+            trial
+            for trial in self._running.values()
+            if self._journal.is_late(trial.id) and not self._archive.is_evaluated(trial)
+        ]
+
     def _time_left(self):
-        if self._deadline is None or not self._archive.closed:
+        is_limited = self._deadline is not None and self._archive.closed
+        if not is_limited or self._journal.is_replaying or self._journal.is_finished:
             return None
-        return self._deadline - time.monotonic()
+        return self._deadline + self._journal.credit - time.monotonic()
 
     # ---- commit
 
@@ -214,12 +300,20 @@ class SearchLoop:
         del self._running[trial.id]
         self._clock.finish(trial.id)
         self._archive.close(trial)
+        self._journal.committed(trial)
         if len(trial.outcomes) < self._archive.n_splits:  # it is out of the race
             self._evaluator.cancel(trial)
-        self._optimizer.tell([self._archive.result(trial)])
+        if not self._journal.is_quick:
+            self._optimizer.tell(
+                [self._journal.told(trial, self._archive.result(trial))]
+            )
         self._scheduler.observe(trial)
         self._keep_models()
         reasons = [listener(trial) for listener in self._listeners]
+        if self._journal.has_ended() and not self._awaited():
+            return self._journal.reason
+        if self._journal.is_replaying or self._journal.is_finished:
+            return None  # the search went on from here
         return next((reason for reason in reasons if reason), None)
 
     def _keep_models(self):
@@ -236,11 +330,14 @@ class SearchLoop:
     # ---- end
 
     def _close_evaluated(self):
-        """Keep what was evaluated although its turn has not come."""
+        """Keep what was evaluated although its turn has not come; return which."""
+        closed = []
         for number, trial in list(self._running.items()):
-            if self._archive.is_evaluated(trial):
+            if self._journal.is_late(number) and self._archive.is_evaluated(trial):
                 self._archive.close(trial)
                 del self._running[number]
+                closed.append(number)
+        return closed
 
     def _drop_running(self):
         for trial in self._running.values():

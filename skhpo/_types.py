@@ -134,6 +134,8 @@ class FoldOutcome:
     units: int = 0  # of the resource that were trained here; 0 = a plain fit
     state: bytes | None = None  # the model, where it may be continued
     predictions: Any = None  # of the held-out rows, where they are kept
+    started: float = float("nan")  # wall clock, seconds since the epoch
+    worker: str = ""  # host:pid, and the thread where it is not the main one
 
 
 @runtime_checkable

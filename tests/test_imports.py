@@ -20,6 +20,8 @@ PARTS = {
     "_clock": set(),
     "_version": set(),
     "_random": {"_errors"},
+    "_table": {"_errors"},
+    "_statistics": set(),
     "_types": {"_errors"},
     "_sklearn": {"_errors"},
     "space": {"_errors"},
@@ -35,8 +37,8 @@ PARTS = {
 }
 READERS = {
     "learning_rate": {"evaluation", "_sklearn", "_errors"},
-    "importance": {"space", "surrogates", "_types", "_sklearn", "_errors", "_random"},
-    "plots": {"importance", "space", "surrogates", "_types", "_errors"},
+    "importance": {"_table", "space", "surrogates", "_errors"},
+    "plots": {"_table", "_statistics", "importance", "space", "surrogates", "_errors"},
     "tracking": {"_callbacks", "_errors"},
 }
 MAY_IMPORT = {
@@ -44,12 +46,13 @@ MAY_IMPORT = {
     **READERS,
     "testing": set(PARTS),
     "search": {*PARTS, "model_selection", "importance"},
-    "model_selection": {*PARTS, "search"},
+    "model_selection": {*PARTS, "search", "plots"},
     "skhpo": {
         "search",
         "space",
         "surrogates",
         "_callbacks",
+        "_errors",
         "_stopping",
         "_version",
     },  # skhpo/__init__.py

@@ -7,6 +7,7 @@ from skhpo.evaluation._evaluator import FoldEvaluator, RacingEvaluator
 from skhpo.evaluation._picklable import copied
 from skhpo.evaluation._predictions import PredictionPlan, PredictionStore
 from skhpo.evaluation._racing import Race, check_racing, make_race
+from skhpo.evaluation._recorded import NoWorkers, Recorded
 from skhpo.evaluation._resources import (
     Resource,
     choose_resource,
@@ -15,7 +16,7 @@ from skhpo.evaluation._resources import (
     resource_info,
 )
 from skhpo.evaluation._rows import keeps_groups, nest_rows, trains_on_the_past
-from skhpo.evaluation._states import open_store
+from skhpo.evaluation._states import KeptStates, open_store
 from skhpo.evaluation._stepper import (
     Model,
     Seeds,
@@ -39,12 +40,15 @@ from skhpo.evaluation._training import (
 
 __all__ = [
     "FoldEvaluator",
+    "KeptStates",
     "Model",
+    "NoWorkers",
     "Payload",
     "PredictionPlan",
     "PredictionStore",
     "Race",
     "RacingEvaluator",
+    "Recorded",
     "ReplaySeeds",
     "Resource",
     "Seeds",

@@ -6,8 +6,10 @@ as read-only memory maps, on which ``MLPClassifier.partial_fit`` raises and
 """
 
 import pickle
+import shutil
 from math import inf
 from pathlib import Path
+from zlib import crc32
 
 from joblib import wrap_non_picklable_objects
 
@@ -115,7 +117,7 @@ class StateStore:
         if self.n_bytes + len(state) <= self.limit:
             self.n_bytes += len(state)
         else:
-            state = self._write(state)
+            state = self._write(key, state)
         if state is not None:
             self._states[key] = state
 
@@ -144,10 +146,10 @@ class StateStore:
             self._folder.close()
             self._folder = None
 
-    def _write(self, state):
+    def _write(self, key, state):
         path = None
         try:
-            path = self._next_path()
+            path = self._path_for(key, state)
             path.write_bytes(state)
         except OSError as error:
             if path is not None:
@@ -159,8 +161,61 @@ class StateStore:
             return None
         return path
 
-    def _next_path(self):
+    def _path_for(self, key, state):
         if self._folder is None:
             self._folder = Folder(self.directory)
         self._n_files += 1
         return Path(self._folder.path, f"{self._n_files}.pickle")
+
+
+class KeptStates(StateStore):
+    """States in files that outlive the process, for a search that is resumed.
+
+    They are pickles: whoever can write to the folder can run code in the process that
+    goes on from them. A file that is not as it was written is left aside.
+
+    Parameters
+    ----------
+    folder : path-like
+        Is made when the first state is put.
+    recorded : collection of (int, int)
+        Keys (trial, fold) whose states may be gone on from; other files are removed.
+    """
+
+    def __init__(self, folder, recorded=()):
+        super().__init__(limit=0)
+        self._kept = Path(folder)
+        self._found = {}  # key -> what an earlier process left
+        for path in sorted(self._kept.glob("*.pickle")):
+            key = tuple(int(number) for number in path.name.split("-")[:2])
+            if key in recorded:
+                self._found[key] = path
+            else:
+                path.unlink(missing_ok=True)
+
+    def put(self, key, state):
+        """Keep a state; None = that which an earlier process kept, if it is sound."""
+        path = self._found.pop(key, None)
+        if state is None and path is not None and _is_sound(path):
+            self._states[key] = path
+            return
+        if path is not None:
+            path.unlink(missing_ok=True)
+        super().put(key, state)
+
+    def discard(self):
+        """Remove all files: the search is done."""
+        self.close()
+        shutil.rmtree(self._kept, ignore_errors=True)
+
+    def _path_for(self, key, state):
+        self._kept.mkdir(parents=True, exist_ok=True)
+        trial, fold = key
+        return self._kept / f"{trial}-{fold}-{crc32(state):08x}.pickle"
+
+
+def _is_sound(path):
+    try:
+        return path.stem.split("-")[2] == f"{crc32(path.read_bytes()):08x}"
+    except (OSError, IndexError):
+        return False

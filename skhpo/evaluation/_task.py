@@ -4,11 +4,14 @@ Runs in a worker, so everything here is a module-level function of plain values.
 the same for all fits of a search travels once, as a :class:`Payload`.
 """
 
+import os
+import threading
 import time
 import warnings
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from numbers import Number
+from socket import gethostname
 from traceback import format_exc
 from typing import Any
 
@@ -77,9 +80,10 @@ def run_folds(payload, trial, params, folds, contexts=None, stage=None):
 def fit_fold(payload, trial, params, fold, context=None, stage=None):
     """Fit ``params`` on the training rows of ``fold`` and score the held-out rows."""
     start = time.perf_counter()
+    outcome = dict(trial=trial, fold=fold, started=time.time(), worker=worker_name())
     shown = _with_units(payload, params, stage)
     _print_start(payload, trial, shown, fold)
-    estimator, outcome = clone(payload.estimator), dict(trial=trial, fold=fold)
+    estimator = clone(payload.estimator)
     at_birth = params if stage is None else stage.params_at_birth(params)
     try:
         if at_birth:  # cloned: a value may be an estimator, and is fitted in place
@@ -118,6 +122,16 @@ def fit_fold(payload, trial, params, fold, context=None, stage=None):
         task_time=time.perf_counter() - start,
         predictions=predictions,
     )
+
+
+def worker_name():
+    """Return who does the work: host and process, and the thread if it is not the main.
+
+    The host, since a cluster's workers may have equal process numbers.
+    """
+    name, thread = f"{gethostname()}:{os.getpid()}", threading.current_thread()
+    is_main = thread is threading.main_thread()
+    return name if is_main else f"{name}/{thread.ident}"
 
 
 def _fit(payload, estimator, data, rows, context):
@@ -181,7 +195,9 @@ def lost_fold(payload, call, fold, error, seconds):
     """
     trial, params, _, _, *stage = call
     shown = _with_units(payload, params, stage[0] if stage else None)
-    return _failure(payload, dict(trial=trial, fold=fold), shown, error, seconds)
+    began = dict(started=time.time() - seconds, worker="lost")
+    outcome = dict(trial=trial, fold=fold, **began)
+    return _failure(payload, outcome, shown, error, seconds)
 
 
 def _failure(payload, outcome, params, error, seconds):

@@ -11,7 +11,12 @@ from sklearn.utils import check_random_state
 
 from skhpo._errors import did_you_mean
 from skhpo.importance._rows import Rows, read_rows
-from skhpo.importance._sobol import Array, columns_by_name, sobol_indices
+from skhpo.importance._sobol import (
+    Array,
+    Indices,
+    columns_by_name,
+    sobol_indices,
+)
 from skhpo.importance._surrogate import METHODS, REGIONS, fit_surrogate
 
 #: R2 of the surrogate below which nothing is said about parameters.
@@ -34,10 +39,11 @@ class SearchImportance:
         index, the share of the variance of the score that is due to the parameter,
         interactions included, among the settings in which it is active. ``std``,
         ``low``, ``high``: standard deviation and 90 % interval over bootstrap samples
-        of the rows. ``share_active``: share of the settings in which it is active; rows
-        are ordered by ``importance * share_active``. ``"<branch>"`` is the choice among
-        the alternatives of a list of dicts. Everything is nan where there is no
-        surrogate.
+        of the rows. ``main``: main effect, the part of it that the parameter has alone;
+        the rest is in interactions. ``share_active``: share of the settings in which it
+        is active; rows are ordered by ``importance * share_active``. ``"<branch>"`` is
+        the choice among the alternatives of a list of dicts. Everything is nan where
+        there is no surrogate.
 
     interactions : DataFrame or None
         A row per pair, the strongest first: ``first``, ``second``, ``share`` of the
@@ -271,7 +277,7 @@ def _indices(rows, surrogate, region, interactions, rng) -> SearchImportance:
         rng=rng,
     )
     return SearchImportance(
-        importances=_table(found.names, found.total, found.share_active),
+        importances=_table(found),
         interactions=_pairs_table(found.pairs) if interactions else None,
         surrogate_score=surrogate.score,
         method=surrogate.method,
@@ -296,9 +302,10 @@ def check_choice(name: str, value: Any, possible: tuple[str, ...]) -> None:
 def _nothing(rows: Rows, interactions: bool, reason: str, facts) -> SearchImportance:
     """Say that there is no surrogate, in the usual form."""
     names = tuple(columns_by_name(rows.space))
-    unknown = np.full(len(names), np.nan)
+    unknown = np.full((len(names), 1), np.nan)
+    nowhere = Indices(names, unknown, unknown, unknown[:, 0], {})
     return SearchImportance(
-        importances=_table(names, unknown[:, None], unknown),
+        importances=_table(nowhere),
         interactions=_pairs_table({}) if interactions else None,
         surrogate_score=np.nan,
         method=None,
@@ -307,11 +314,12 @@ def _nothing(rows: Rows, interactions: bool, reason: str, facts) -> SearchImport
     )
 
 
-def _table(names: tuple[str, ...], total: Array, share_active: Array) -> pd.DataFrame:
-    table = pd.DataFrame(_summary("importance", total), index=list(names))
-    table["share_active"] = share_active
+def _table(found: Indices) -> pd.DataFrame:
+    table = pd.DataFrame(_summary("importance", found.total), index=list(found.names))
+    table["main"] = found.main[:, 0]
+    table["share_active"] = found.share_active
     table.index.name = "parameter"
-    weight = (table["importance"] * share_active).fillna(-np.inf)
+    weight = (table["importance"] * found.share_active).fillna(-np.inf)
     return table.loc[weight.sort_values(ascending=False, kind="stable").index]
 
 

@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skhpo._errors import did_you_mean
+from skhpo._table import MEAN, PARTIAL, chosen_metric
 from skhpo.space import Space, space_of
 
 Array = NDArray[np.float64]
-
-_MEAN = "mean_test_"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +58,7 @@ def read_rows(search: Any, metric: str | None = None) -> Rows:
             "needs lists, ranges or frozen scipy distributions (with ppf), since it "
             "is about the settings that might have been tried."
         )
-    metric = _metric(search, table, metric)
+    metric = chosen_metric(search, table, metric)
     scores = _scores(table, metric)
     is_comparable = _at_the_top(table, scores)
     points = [_point(space, params) for params in table["params"]]
@@ -79,30 +77,12 @@ def _table(search: Any) -> Mapping[str, Any]:
     return table
 
 
-def _metric(search: Any, table: Mapping[str, Any], metric: str | None) -> str:
-    """The name of the score: the one asked for, or the one that chose the best."""
-    possible = [key.removeprefix(_MEAN) for key in table if key.startswith(_MEAN)]
-    possible = [name for name in possible if not name.endswith("_partial")]
-    if metric is None:
-        own = (getattr(search, name, None) for name in ("refit", "objective"))
-        metric = next((name for name in own if name in possible), None)
-        if metric is None and len(possible) == 1:
-            metric = possible[0]
-    if metric not in possible:
-        raise ValueError(
-            f"metric={metric!r} is not a score of this search."
-            f"{did_you_mean(metric, possible)} Possible: {possible}."
-        )
-    return metric
-
-
 def _scores(table: Mapping[str, Any], metric: str) -> Array:
     """(n,) mean scores: those raced out as the search estimated them, failed ones nan.
 
     A failed one shows ``error_score``, which is no score.
     """
-    key = f"{_MEAN}{metric}_partial"
-    scores = table.get(key, table[_MEAN + metric])
+    scores = table.get(MEAN + metric + PARTIAL, table[MEAN + metric])
     scores = np.ma.filled(np.ma.asarray(scores, float), np.nan)
     failed = np.asarray(table.get("status", [])) == "failed"
     return np.where(failed, np.nan, scores) if len(failed) else scores

@@ -17,6 +17,7 @@ from skhpo.surrogates import (
     fit_score_transform,
 )
 from skhpo.surrogates._validation import (
+    average,
     bootstrap_alphas,
     covariances,
     leave_one_out_refitted,
@@ -53,6 +54,10 @@ class ProcessSurrogate:
         mean, variance = self.process.predict(self.space.encode(points))
         return mean, np.sqrt(variance)
 
+    def average(self, points: Array) -> tuple[float, float]:
+        """Mean and standard deviation of the average over (m, d) points."""
+        return average(self.process, self.space.encode(points))
+
 
 @dataclass(frozen=True, eq=False)
 class ForestSurrogate:
@@ -73,6 +78,14 @@ class ForestSurrogate:
         """(m,) means and standard deviations."""
         mean, variance = self.forest.predict(points)
         return mean, np.sqrt(variance)
+
+    def average(self, points: Array) -> tuple[float, float]:
+        """Mean and standard deviation, from tree to tree, of the average over points.
+
+        That targets scatter within a leaf is no doubt about their mean.
+        """
+        means = self.forest.tree_means(points).mean(axis=1)
+        return float(means.mean()), float(means.std())
 
 
 def fit_surrogate(

@@ -44,8 +44,6 @@ References
    Learning 107, arXiv:1708.07180.
 .. [2] R. J. Tibshirani, R. Tibshirani (2009), A bias correction for the minimum error
    rate in cross-validation, Annals of Applied Statistics 3(2), arXiv:0908.2904.
-.. [3] C. Nadeau, Y. Bengio (2003), Inference for the generalization error, Machine
-   Learning 52.
 """
 
 import warnings
@@ -94,11 +92,6 @@ def merged_folds(s: Array, n_test: float, n_least: int = 20) -> Array:
         return s
     n_folds = max(3, int(len(s) * n_test // n_least))
     return np.stack([part.mean(axis=0) for part in np.array_split(s, n_folds)])
-
-
-def corrected_variance(values: Array, test_to_train: float) -> float:
-    """Variance of the mean of values that come from overlapping training rows [3]_."""
-    return float((1 / len(values) + test_to_train) * np.var(values, ddof=1))
 
 
 def bootstrap_weights(units: NDArray, n_samples: int, rng: np.random.Generator):

@@ -9,6 +9,7 @@ from scipy import stats
 from sklearn.model_selection import LeaveOneOut, check_cv
 
 from skhpo._errors import warn_user
+from skhpo._statistics import corrected_variance
 from skhpo.evaluation import best_possible_score
 from skhpo.model_selection._account import (
     Account,
@@ -21,7 +22,6 @@ from skhpo.model_selection._bias import (
     any_metric,
     bbc_draws,
     bootstrap_weights,
-    corrected_variance,
     fast_score,
     merged_folds,
     pooled,

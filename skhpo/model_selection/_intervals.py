@@ -32,7 +32,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from skhpo.model_selection._bias import corrected_variance
+from skhpo._statistics import corrected_variance
 
 #: The pooled standard error is too small by about this, since all models share rows.
 POOLED_FACTOR = 1.25

@@ -1,6 +1,7 @@
 """Nested cross-validation: check -> split -> guard -> cross_validate -> result."""
 
 import copy
+import os
 import warnings
 from numbers import Integral
 
@@ -10,6 +11,7 @@ from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid, cross_validate
 from sklearn.utils import check_random_state, indexable
 
+from skhpo._journal import is_folder, path_of
 from skhpo._sklearn import BaseSearchCV, check_method_params, num_samples, safe_split
 from skhpo.model_selection._guards import fixed_eval_set, old_scores, split_facts
 from skhpo.model_selection._intervals import pooled_standard_error
@@ -95,8 +97,9 @@ def nested_cross_validate(
     ------
     ValueError
         When the inner splits cannot be made from the rows of an outer fold, when splits
-        do not fit together, or a validation set was made beforehand; before the first
-        fit. Errors of a search are raised as they are.
+        do not fit together, a validation set was made beforehand, or the search has a
+        file for its ``checkpoint`` (a folder goes well); before the first fit. Errors
+        of a search are raised as they are.
     TypeError
         When ``search`` is no search.
 
@@ -127,6 +130,7 @@ def nested_cross_validate(
     """
     _check_search(search, scoring)
     _check_on_mismatch(on_mismatch)
+    _check_checkpoint(search)
     X, y = indexable(X, y)
     params = _merge_groups(X, params, groups)
     _check_what_is_known(search, params, on_mismatch)
@@ -198,6 +202,20 @@ def _check_what_is_known(search, params, on_mismatch):
     """Refuse what may know the outer test rows before the first fit."""
     object_to(fixed_eval_set(params))
     object_to(old_scores(search), on_mismatch)
+
+
+def _check_checkpoint(search):
+    """Refuse one file for the searches of all folds."""
+    checkpoint = getattr(search, "checkpoint", None)
+    if checkpoint is None or is_folder(checkpoint):
+        return
+    path = path_of(checkpoint)
+    folder = os.path.splitext(path)[0] + os.sep
+    raise ValueError(
+        f"search has checkpoint={path!r}, which is one file, and each outer fold is a "
+        "search of its own. Use a folder, which holds a file for each: "
+        f"search.set_params(checkpoint={folder!r})."
+    )
 
 
 def _search_inside(estimator):

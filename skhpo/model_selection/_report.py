@@ -21,18 +21,20 @@ than an order of magnitude.
 """
 
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 import numpy as np
 from scipy import special, stats
 
-from skhpo.model_selection._bias import corrected_variance
+from skhpo._statistics import corrected_variance
 from skhpo.model_selection._confirm import confirm, rescore
 from skhpo.model_selection._estimate import (
     chosen_metric,
     is_complete,
     score_estimate,
 )
+from skhpo.model_selection._pictures import draw_pictures, pictures_as_html
 from skhpo.model_selection._stability import point_of
 from skhpo.space import space_of
 
@@ -80,6 +82,10 @@ class TuningReport:
         candidates were tried; ``interval``: 90 %, from resampled candidates. None for
         fewer than 8 candidates.
 
+    pictures : dict of str -> bytes
+        PNG images: ``"history"``, ``"leaders"``, ``"importance"`` and ``"slices"``, as
+        far as they can be drawn. A notebook shows them below the text.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris
@@ -100,9 +106,13 @@ class TuningReport:
     optimism: Any
     edges: dict = field(default_factory=dict)
     doubling: dict | None = None
+    pictures: dict = field(default_factory=dict)
+
+    def _repr_html_(self):
+        return f"<pre>{escape(repr(self))}</pre>{pictures_as_html(self.pictures)}"
 
     def to_dict(self):
-        """Return everything as plain dicts, lists and numbers.
+        """Return everything but the pictures as plain dicts, lists and numbers.
 
         Returns
         -------
@@ -186,7 +196,16 @@ class TuningReport:
 
 
 def tuning_report(
-    search, X, y=None, *, top=3, seeds=5, params=None, cv=None, n_jobs=None
+    search,
+    X,
+    y=None,
+    *,
+    top=3,
+    seeds=5,
+    params=None,
+    cv=None,
+    n_jobs=None,
+    pictures=True,
 ):
     """Judge a finished search: stability, gain, optimism, edges and budget.
 
@@ -203,10 +222,15 @@ def tuning_report(
     top, seeds, params, cv, n_jobs
         As of :func:`~skhpo.model_selection.confirm`.
 
+    pictures : bool, default=True
+        Whether to draw the search, for notebooks and ``report.pictures``: a second or
+        two. Without matplotlib there are none.
+
     Returns
     -------
     report : TuningReport
-        Its repr is the text; ``to_dict()`` has the numbers.
+        Its repr is the text; ``to_dict()`` has the numbers. In a notebook the pictures
+        stand below.
 
     References
     ----------
@@ -223,7 +247,7 @@ def tuning_report(
     >>> search = GridSearchCV(
     ...     KNeighborsClassifier(), {"n_neighbors": [50, 60, 70, 80]}
     ... ).fit(X, y)
-    >>> report = tuning_report(search, X, y, top=1, seeds=3)
+    >>> report = tuning_report(search, X, y, top=1, seeds=3, pictures=False)
     >>> report.edges
     {'n_neighbors': 'lower end'}
     >>> report.gain["mean"] < 0  # 5 neighbours would be better
@@ -246,6 +270,7 @@ def tuning_report(
         optimism=optimism,
         edges=edges(search),
         doubling=value_of_doubling(_candidate_scores(search)),
+        pictures=draw_pictures(search, chosen_metric(search)) if pictures else {},
     )
 
 

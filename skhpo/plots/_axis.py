@@ -52,6 +52,13 @@ class ParamAxis:
         start, end, at = (self._forward(v) for v in (*self.ends(), value))
         return float((at - start) / (end - start))
 
+    def places_of(self, values: Sequence[Any]) -> NDArray[np.float64]:
+        """(n,): where values stand; nan for those that no candidate had as category."""
+        if not self.is_category:
+            return np.array(values, dtype=float)
+        number_of = {label: float(k) for k, label in enumerate(self.labels)}
+        return np.array([number_of.get(_label(value), np.nan) for value in values])
+
     def ticks(self) -> list[float]:
         """Return numbers (or categories) worth a mark, twelve at most."""
         low, high = self.ends()

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skhpo.plots._table import lowest_to_show
+
 #: Colours that people who see few colours can tell apart (Okabe, Ito 2008).
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, BLACK, GREY = "#CC79A7", "#56B4E9", "#000000", "#999999"
@@ -60,10 +62,18 @@ def figure_and_grid(ax, n_panels, n_columns, sharey=False):
     return figure, axes
 
 
-def show_from(ax, floor, n_below):
-    """End a score axis at a floor, and say how many points lie below."""
-    if n_below:
-        ax.set_ylim(bottom=floor)
+def limit_scores(ax, scores, top=-np.inf, note=True):
+    """End the axis of scores above absurd ones, and say how many lie below.
+
+    ``top``: what else is to be seen at the upper end.
+    """
+    floor = lowest_to_show(scores)
+    n_below = int((scores < floor).sum())
+    if not n_below:
+        return
+    top = max(np.nanmax(scores), top)
+    ax.set_ylim(floor, top + 0.05 * (top - floor))  # not where the absurd end
+    if note:
         ax.annotate(
             f"▾ {n_below} below",
             (0.01, 0.015),
@@ -93,6 +103,15 @@ def few_ticks(ax, n=5, integer=False, axis="x"):
 
     which = ax.xaxis if axis == "x" else ax.yaxis
     which.set_major_locator(MaxNLocator(n, integer=integer))
+
+
+def visible_blues():
+    """The colour map "Blues" without its beginning, which is white on white."""
+    pyplot()
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(colormaps["Blues"](np.linspace(0.3, 1, 256)))
 
 
 def short(value, width=18):

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from skhpo._statistics import corrected_variance
 from skhpo.plots._figure import (
     BLUE,
     GREY,
@@ -61,7 +62,7 @@ def paired_intervals(folds: Any, rho: float | None = None, level: float = 0.95):
         return np.full((len(folds), 2), np.nan)
     differences = folds - folds[0]
     rho = 1 / (n_folds - 1) if rho is None else rho
-    error = np.sqrt((1 / n_folds + rho) * differences.var(axis=1, ddof=1))
+    error = np.sqrt(corrected_variance(differences, rho))
     reach = stats.t.ppf((1 + level) / 2, n_folds - 1) * error
     mean = differences.mean(axis=1)
     return np.column_stack([mean - reach, mean + reach])

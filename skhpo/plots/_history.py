@@ -12,11 +12,10 @@ from skhpo.plots._figure import (
     few_ticks,
     figure_and_ax,
     legend_above,
-    show_from,
+    limit_scores,
 )
 from skhpo.plots._table import (
     best_so_far,
-    lowest_to_show,
     read_table,
     row_of_default,
     standard_error,
@@ -55,6 +54,7 @@ def history_data(search: Any, metric: str | None = None, x: str = "candidates") 
         "scores": table.guess,
         "best": np.where(has_winner, table.score[winners], np.nan),
         "best_se": np.where(has_winner, errors[winners], np.nan),
+        "best_resource": np.where(has_winner, table.resource[winners], np.nan),
         "winner": int(winners[-1]) if has_winner.any() else None,
         "is_full": np.isfinite(table.score) & table.at_the_top,
         "default_score": float(table.score[default]) if is_fair else None,
@@ -69,12 +69,27 @@ def _x_label(table, x):
     return X_LABELS[x] if x == "seconds" or is_one_row_each else "Rows of cv_results_"
 
 
+def pieces(x: Any, best: Any, level: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the line of the best at all levels but the last, with gaps between them.
+
+    Each piece goes on to where the next level begins.
+    """
+    ends = np.flatnonzero(np.diff(level)) + 1
+    at, height = [], []
+    for start, end in zip([0, *ends[:-1]], ends, strict=False):
+        at += [*x[start : end + 1], x[end]]
+        height += [*best[start:end], best[end - 1], np.nan]
+    return np.array(at), np.array(height)
+
+
 class SearchHistoryDisplay:
     """How a search went: the score of each candidate, and the best so far.
 
     The band is one standard error of the best candidate's mean over its folds: gains
     smaller than that may be luck of the splits. Where the best-so-far line went flat
-    long ago, more candidates would hardly have helped.
+    long ago, more candidates would hardly have helped. In a search in rungs the line is
+    thin and dotted until the first candidate was trained as far as any: scores before
+    and after cannot be compared.
 
     Use :meth:`from_search` to make one from a fitted search.
 
@@ -88,6 +103,8 @@ class SearchHistoryDisplay:
         Score of what would have won after each row.
     best_se : array-like of shape (n,), default=None
         Standard error of ``best``.
+    best_resource : array-like of shape (n,), default=None
+        How far ``best`` was trained; None = all equally far.
     winner : int, default=None
         The row with the best score among those trained furthest.
     is_full : array-like of bool, shape (n,), default=None
@@ -109,7 +126,9 @@ class SearchHistoryDisplay:
     failed_points_ : matplotlib Line2D or None
         Candidates that failed, at the lower edge.
     line_ : matplotlib Line2D
-        Best so far.
+        Best so far, of those trained as far as any; nan before there are some.
+    early_line_ : matplotlib Line2D or None
+        Best so far, of those trained less; a piece for each resource.
     band_ : matplotlib PolyCollection or None
     star_ : matplotlib Line2D or None
         The best of all.
@@ -136,6 +155,7 @@ class SearchHistoryDisplay:
         best,
         *,
         best_se=None,
+        best_resource=None,
         winner=None,
         is_full=None,
         default_score=None,
@@ -146,6 +166,7 @@ class SearchHistoryDisplay:
         self.scores = scores
         self.best = best
         self.best_se = best_se
+        self.best_resource = best_resource
         self.winner = winner
         self.is_full = is_full
         self.default_score = default_score
@@ -233,10 +254,13 @@ class SearchHistoryDisplay:
             )
 
     def _draw_best(self, x):
-        best = np.asarray(self.best, float)
+        every = np.asarray(self.best, float)
+        level = np.zeros(len(x)) if self.best_resource is None else self.best_resource
+        best = np.where(level == level[-1], every, np.nan)
         (self.line_,) = self.ax_.step(
             x, best, where="post", color=BLUE, linewidth=2, label="best so far"
         )
+        self._draw_early(*pieces(x, every, np.asarray(level, float)))
         self.band_ = None
         if self.best_se is not None and np.isfinite(self.best_se).any():
             error = np.asarray(self.best_se, float)
@@ -264,6 +288,20 @@ class SearchHistoryDisplay:
                 zorder=4,
             )
 
+    def _draw_early(self, x, early):
+        self.early_line_ = None
+        if np.isfinite(early).any():
+            (self.early_line_,) = self.ax_.step(
+                x,
+                early,
+                where="post",
+                color=BLUE,
+                linestyle=":",
+                linewidth=1.2,
+                label="of those trained less",
+            )
+
     def _limit(self, scores):
-        floor = lowest_to_show(scores)
-        show_from(self.ax_, floor, int((scores < floor).sum()))
+        best = np.asarray(self.best, float)
+        top = best if self.band_ is None else np.fmax(best, best + self.best_se)
+        limit_scores(self.ax_, scores, top=np.nanmax([*top, -np.inf]))

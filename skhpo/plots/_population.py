@@ -15,9 +15,9 @@ from skhpo.plots._figure import (
     figure_and_ax,
     figure_and_grid,
     legend_above,
-    show_from,
+    limit_scores,
 )
-from skhpo.plots._table import lowest_to_show, read_table
+from skhpo.plots._table import read_table
 
 _UNITS = "Trained for"
 
@@ -174,8 +174,7 @@ class LineageDisplay:
         self.ax_.set(xlabel=self.x_label, ylabel=f"Mean test {self.metric}")
         steps = np.unique(self.lineage["to"])
         self.ax_.set_xticks(steps[:: -(-len(steps) // 12)])
-        floor = lowest_to_show(scores)
-        show_from(self.ax_, floor, int((scores < floor).sum()))
+        limit_scores(self.ax_, scores)
         legend_above(self.ax_, 4)
         return self
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skhpo.plots._figure import CYCLE, ORANGE, figure_and_ax, legend_above, show_from
-from skhpo.plots._table import lowest_to_show, read_table, results_of
+from skhpo.plots._figure import CYCLE, ORANGE, figure_and_ax, legend_above, limit_scores
+from skhpo.plots._table import read_table, results_of
 
 
 def rung_data(search: Any, metric: str | None = None) -> dict:
@@ -155,8 +155,7 @@ class RungDisplay:
         self._draw_best(self.curves[self.curves["candidate"] == best_of(self.curves)])
         self._scale()
         self._legend(color_of)
-        floor = lowest_to_show(self.curves["score"].to_numpy())
-        show_from(self.ax_, floor, int((self.curves["score"] < floor).sum()))
+        limit_scores(self.ax_, self.curves["score"].to_numpy())
         return self
 
     def _draw_curve(self, curve, color, alpha):

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 
 from skhpo._errors import did_you_mean
+from skhpo._table import MEAN, PARTIAL, chosen_metric
 
 Array = NDArray[np.float64]
 
@@ -69,9 +70,9 @@ def read_table(search: Any, metric: str | None = None) -> Table:
     ``metric=None``: the only one, or the one that steered or chose the best row.
     """
     results = results_of(search)
-    name = _chosen_metric(search, results, metric)
-    score = np.array(results[f"mean_test_{name}"], dtype=float)
-    guess = np.array(results.get(f"mean_test_{name}_partial", score), dtype=float)
+    name = chosen_metric(search, results, metric)
+    score = np.array(results[MEAN + name], dtype=float)
+    guess = np.array(results.get(MEAN + name + PARTIAL, score), dtype=float)
     failed = _failed(results, len(score))
     score, guess = (np.where(failed, np.nan, _finite(v)) for v in (score, guess))
     folds = _folds(results, name)
@@ -84,28 +85,6 @@ def read_table(search: Any, metric: str | None = None) -> Table:
         np.array(results.get("n_resources", np.zeros(len(score))), dtype=float),
         list(results["params"]),
     )
-
-
-def _chosen_metric(search, results, metric):
-    names = [
-        key.removeprefix("rank_test_")
-        for key in results
-        if key.startswith("rank_test_")
-    ]
-    if metric is None:
-        wishes = [getattr(search, "refit", None), getattr(search, "objective", None)]
-        candidates = names if len(names) == 1 else [w for w in wishes if w in names]
-        if not candidates:
-            raise ValueError(
-                f"The search has {len(names)} metrics {names}: choose one with metric=."
-            )
-        return candidates[0]
-    if metric not in names:
-        hint = did_you_mean(metric, names)
-        raise ValueError(
-            f"metric={metric!r} is none of the metrics of this search: {names}.{hint}"
-        )
-    return metric
 
 
 def _written(search, name):
@@ -154,6 +133,12 @@ def best_so_far(score: Array, resource: Array | None = None) -> NDArray[np.intp]
             best = row
         winners.append(best)
     return np.array(winners, dtype=np.intp)
+
+
+def is_final_height(winners: NDArray[np.intp], resource: Array) -> NDArray[np.bool_]:
+    """(n,): whether a best so far was trained as far as the last one: comparable."""
+    is_there = winners >= 0
+    return is_there & (resource[winners] == resource[winners[-1]])
 
 
 def standard_error(folds: Array) -> Array:
@@ -205,16 +190,37 @@ def check_some_params(table: Table) -> None:
         raise ValueError("The search has no parameters: all rows are the same setting.")
 
 
+def check_searched(names: Any, table: Table) -> None:
+    """Refuse parameters that the search does not have."""
+    for name in names:
+        if name not in table.names:
+            raise ValueError(
+                f"{name!r} was not searched. The search has {table.names}."
+                + did_you_mean(name, table.names)
+            )
+
+
+#: Scores are absurd that are so many times as far from the best as the median is.
+_ABSURD = 50
+
+#: The share of scores that lies below what is shown at least, in the order of trying.
+_TAILS = (0.1, 0.2, 0.3, 0.4, 0.5)
+
+
 def lowest_to_show(scores: Array) -> float:
     """Return the score below which a picture loses more than it shows.
 
-    One absurd candidate among many would press all others into a line. Where the lower
-    tenth reaches further down than the rest of the scores reaches up, the axis ends one
-    such distance below it. -inf = show all.
+    Absurd candidates would press all others into a line. The axis ends as far below the
+    lower tenth of the scores as this is below the best. Where the lower tenth is absurd
+    itself, the lower fifth counts instead, and so on up to the half. -inf = show all.
     """
     known = scores[np.isfinite(scores)]
     if len(known) < 10:
         return -np.inf
-    low, high = np.quantile(known, 0.1), known.max()
-    floor = low - (high - low)
-    return float(floor) if high > low and known.min() < floor else -np.inf
+    high = known.max()
+    reach = high - np.quantile(known, _TAILS)  # in descending order
+    reach = reach[reach > 0]  # more than half may be equally good
+    if len(reach) == 0:
+        return -np.inf
+    floor = high - 2 * reach[reach <= _ABSURD * reach[-1]][0]
+    return float(floor) if known.min() < floor else -np.inf

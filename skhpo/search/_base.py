@@ -44,9 +44,12 @@ from skhpo._sklearn import (
 )
 from skhpo.evaluation import (
     FoldEvaluator,
+    KeptStates,
+    NoWorkers,
     Payload,
     Race,
     RacingEvaluator,
+    Recorded,
     Training,
     best_possible_score,
     check_racing,
@@ -62,9 +65,11 @@ from skhpo.model_selection import score_estimate, summary
 from skhpo.model_selection._guards import check_leaks
 from skhpo.optimizers import OldStudy, WarmStart
 from skhpo.search._budget import BudgetUsed
+from skhpo.search._checkpoint import open_session
 from skhpo.search._html import panel
 from skhpo.search._predictions import Keeping, open_keeping
 from skhpo.search._results import tidy
+from skhpo.search._timeline import Timeline
 from skhpo.search._warm_start import Metric, read_old_studies
 from skhpo.space import Space, check_names
 
@@ -81,6 +86,7 @@ class _Task:
     space: Space
     given: list  # (point, params) of initial_params
     old: list[OldStudy]  # warm_start_from
+    session: Any  # what checkpoint= means for this call
     streams: Streams
     estimator: Any  # a clone, never fitted
     contexts: FoldContexts
@@ -88,6 +94,7 @@ class _Task:
     training: Training | None = None  # None = plain fits
     keeping: Keeping | None = None  # how predictions are kept; None = not at all
     plan: Any = None  # what a subclass means to do
+    journal: Any = None  # of the session, while the search runs
     archive: Archive | None = None  # what came of it
     callbacks: tuple = ()
     began: float = field(default_factory=time.monotonic)
@@ -119,6 +126,7 @@ class SequentialSearchCV(BaseSearchCV):
         "random_state": ["random_state"],
         "initial_params": [list, tuple, dict, None],
         "warm_start_from": "no_validation",
+        "checkpoint": "no_validation",  # check_checkpoint has a better message
         "n_points": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "asynchronous": ["boolean"],
         "objective": [str, None],
@@ -160,6 +168,7 @@ class SequentialSearchCV(BaseSearchCV):
         callbacks,
         store_predictions=False,
         fit_timeout=None,
+        checkpoint=None,
     ):
         super().__init__(
             estimator,
@@ -177,6 +186,7 @@ class SequentialSearchCV(BaseSearchCV):
         self.random_state = random_state
         self.initial_params = initial_params
         self.warm_start_from = warm_start_from
+        self.checkpoint = checkpoint
         self.n_points = n_points
         self.asynchronous = asynchronous
         self.objective = objective
@@ -239,6 +249,31 @@ class SequentialSearchCV(BaseSearchCV):
                 "after fit."
             )
         return tidy(self.cv_results_, self._steering_name())
+
+    @property
+    def timeline_(self):
+        """Who fitted what, and when: a data frame with a row for each fit of a fold.
+
+        In the order of their beginnings:
+
+        - ``number``: row of ``cv_results_``; -1 for candidates that have none, since
+          the search ended before they did;
+        - ``split``: the fold; ``worker``: host and process, and the thread where it is
+          not the main one;
+        - ``start``: seconds since the beginning of the first fit, by the clock on the
+          wall; ``seconds``: from there to the end of scoring;
+        - ``status``: what became of the candidate, as in ``results_``; "ahead" for a
+          fold that turned out not to be needed, "interrupted" for a candidate that was
+          not evaluated to its end.
+
+        It is there after an interrupted search, too. ``TimelineDisplay`` draws it.
+        """
+        if "_timeline" not in vars(self):
+            raise AttributeError(
+                f"This {type(self).__name__} is not fitted yet: timeline_ is there "
+                "after fit."
+            )
+        return self._timeline.frame()
 
     def _steering_name(self):
         """Return the name of the score that steered the search, or chose its best."""
@@ -320,6 +355,7 @@ class SequentialSearchCV(BaseSearchCV):
         """
         for name in [name for name in vars(self) if _is_fitted_name(name)]:
             delattr(self, name)
+        vars(self).pop("_timeline", None)
 
     def _check(self, X, y, params):
         _check_misplaced(self, params)
@@ -339,7 +375,9 @@ class SequentialSearchCV(BaseSearchCV):
         contexts = FoldContexts(self, X, y, fit_metadata(params))
         splits = self._split(X, y, routed.splitter.split)
         check_leaks(self, X, splits, params)
-        streams = Streams(check_random_state(self.random_state).randint(2**31 - 1))
+        session = open_session(self, X, y, routed, splits)
+        drawn = check_random_state(self.random_state).randint(2**31 - 1)
+        streams = Streams(session.seed(drawn))
         space = self._make_space(streams)
         return _Task(
             X=X,
@@ -350,6 +388,7 @@ class SequentialSearchCV(BaseSearchCV):
             space=space,
             given=self._given_settings(space),
             old=read_old_studies(self.warm_start_from, space, self._metric(scorer)),
+            session=session,
             streams=streams,
             estimator=copied(self.estimator),
             contexts=contexts,
@@ -463,12 +502,19 @@ class SequentialSearchCV(BaseSearchCV):
 
     def _search(self, task):
         """Evaluate candidates until the search ends; publish what came of it."""
+        keeps = bool(self.store_predictions)
+        with task.session.journal(self.max_time, keeps) as task.journal:
+            return self._run(task)
+
+    def _run(self, task):
         if self.store_predictions:
             task.keeping = self._open_keeping(task)
         archive = task.archive = self._archive(task)
         task.began = time.monotonic()
         planned = self._n_planned(task)
         optimizer = self._optimizer(task, archive)
+        # where there are old studies, warm_start_ tells what the optimizer made of them
+        task.journal.is_quick = not task.old and task.journal.can_be_quick()
         with self._evaluator(task, planned, archive) as evaluator:
             loop = SearchLoop(
                 space=task.space,
@@ -481,6 +527,7 @@ class SequentialSearchCV(BaseSearchCV):
                 asynchronous=self.asynchronous,
                 listeners=self._listeners(archive, task, planned),
                 deadline=self._deadline(),
+                journal=task.journal,
             )
             try:
                 reason = loop.run()
@@ -489,6 +536,7 @@ class SequentialSearchCV(BaseSearchCV):
                 self._publish_interrupted(task, archive)
                 raise
             finally:
+                self._timeline = Timeline.of(archive)
                 self.search_time_ = time.monotonic() - task.began
                 if task.old:
                     self.warm_start_ = optimizer.summary
@@ -545,7 +593,10 @@ class SequentialSearchCV(BaseSearchCV):
     def _budget(self, task, archive):
         """Return what an optimizer may want to know of the budget, or None."""
         limited = self.max_time is not None
-        return BudgetUsed(self.max_time, self.n_iter, archive) if limited else None
+        if not limited:
+            return None
+        seconds = task.journal.seconds
+        return BudgetUsed(self.max_time, self.n_iter, archive, seconds=seconds)
 
     def _n_planned(self, task):
         """Return how many trials there will be at most; None = not known."""
@@ -560,10 +611,10 @@ class SequentialSearchCV(BaseSearchCV):
     def _evaluator(self, task, n_candidates, archive):
         """Open the workers for the time of the search."""
         payload = self._payload(task, n_candidates)
-        dispatcher = open_dispatcher(
-            self.n_jobs, self.pre_dispatch, payload, self.fit_timeout
-        )
+        dispatcher = self._dispatcher(task, payload)
         self.n_points_ = self._points_in_flight(dispatcher.n_jobs)
+        if task.journal.n_points is not None:
+            self.n_points_ = task.journal.n_points
         self._announce(n_candidates, task)
         max_folds = None if n_candidates is None else n_candidates * self.n_splits_
         task.contexts.begin_search(max_folds, partial(_fold_data, task))
@@ -571,13 +622,14 @@ class SequentialSearchCV(BaseSearchCV):
         if task.race is not None:
             make = partial(RacingEvaluator, archive.is_over)
         elif task.training is not None:
-            store = open_store(self.keep_models)
+            store = self._store(task)
             make = partial(FoldEvaluator, store=store)
         evaluator = make(dispatcher, self.n_splits_, self.n_points_, task.contexts)
         kill = True
         try:
             if not dispatcher.shares_memory:
                 check_values(_choices_by_name(task.space))
+            task.session.begin(task.journal, self.n_points_)
             yield evaluator
             kill = self.stop_reason_ == MAX_TIME and evaluator.n_outstanding > 0
         finally:
@@ -585,6 +637,26 @@ class SequentialSearchCV(BaseSearchCV):
             if store is not None:
                 store.close()
                 shared_bins.forget()
+        if isinstance(store, KeptStates) and self.stop_reason_ != MAX_TIME:
+            store.discard()  # nothing goes on from here
+
+    def _store(self, task):
+        """Return where models wait for their next step."""
+        folder = task.session.models
+        if folder is None or self.keep_models == "none":
+            return open_store(self.keep_models)
+        return KeptStates(folder, task.journal.outcomes)
+
+    def _dispatcher(self, task, payload):
+        """Return what runs the fits; of those that were recorded, what came of them."""
+        if task.journal.is_finished:
+            return Recorded(NoWorkers(), task.journal.outcomes)
+        dispatcher = open_dispatcher(
+            self.n_jobs, self.pre_dispatch, payload, self.fit_timeout
+        )
+        if not task.journal.outcomes:
+            return dispatcher
+        return Recorded(dispatcher, task.journal.outcomes)
 
     def _points_in_flight(self, n_jobs):
         return _resolve_n_points(self.n_points, n_jobs, self.n_splits_)
@@ -628,7 +700,7 @@ class SequentialSearchCV(BaseSearchCV):
             listeners.append(
                 lambda _: "callback" if task.contexts.stop_requested else None
             )
-        if self.stop is not None:
+        if self.stop is not None and not task.journal.is_finished:
             listeners.append(lambda _: self.stop(archive, task.space))
         return listeners
 
@@ -865,6 +937,7 @@ def _call_back(task, planned, trial):
         scores=scores,
         seconds=trial.cost,
         is_best=best is trial,
+        is_replayed=task.journal.was_committed(trial),
     )
     stops = [bool(callback(progress)) for callback in task.callbacks]
     return "callback" if any(stops) else None

@@ -158,6 +158,16 @@ class EvolutionarySearchCV(SequentialSearchCV):
         says what was done. In nested cross-validation a search that saw all data leaks
         them.
 
+    checkpoint : path, Checkpoint or None, default=None
+        Where the search is written down while it runs, so that the same search, run
+        again after a crash or Ctrl-C, goes on where it was: with the same results, and
+        with no fit done twice but those that were running. A file holds one search, a
+        folder (one that exists, or a path that ends with ``/``) any number, each known
+        by its data, splits, space, estimator and seed; as nested cross-validation
+        needs. ``n_jobs`` and limits of time may differ from run to run. A search that
+        came to its end is read back at once. :func:`~skhpo.load_results` shows how far
+        it is (doc/checkpoints.rst).
+
     n_points : int or "auto", default="auto"
         Candidates in flight. A new candidate is asked for each time that a result was
         committed, in an order that does not depend on which fit ended first; so the
@@ -260,6 +270,11 @@ class EvolutionarySearchCV(SequentialSearchCV):
     results_ : DataFrame
         ``cv_results_`` as a tidy table, a row per trial: number, status, score, std,
         rank, fit_time, and a column of plain type per parameter.
+
+    timeline_ : DataFrame
+        Who fitted what, and when: a row per fit of a fold with number (row of
+        ``cv_results_``), split, worker, start, seconds and status; also in an
+        interrupted search.
 
     score_estimate_ : ScoreEstimate
         What ``best_score_`` would be without its expected optimism, with an interval;
@@ -395,6 +410,7 @@ class EvolutionarySearchCV(SequentialSearchCV):
         return_train_score=False,
         initial_params=None,
         warm_start_from=None,
+        checkpoint=None,
         n_points="auto",
         asynchronous=False,
         objective=None,
@@ -421,6 +437,7 @@ class EvolutionarySearchCV(SequentialSearchCV):
             return_train_score=return_train_score,
             initial_params=initial_params,
             warm_start_from=warm_start_from,
+            checkpoint=checkpoint,
             n_points=n_points,
             asynchronous=asynchronous,
             objective=objective,

@@ -162,6 +162,16 @@ class PBTSearchCV(SequentialSearchCV):
     initial_params : dict or list of dicts, default=None
         Settings of the first members; those of the others are spread over the space.
 
+    checkpoint : path, Checkpoint or None, default=None
+        Where the search is written down while it runs, so that the same search, run
+        again after a crash or Ctrl-C, goes on where it was: with the same results, and
+        with no fit done twice but those that were running. A file holds one search, a
+        folder (one that exists, or a path that ends with ``/``) any number, each known
+        by its data, splits, space, estimator and seed; as nested cross-validation
+        needs. ``n_jobs`` and limits of time may differ from run to run. A search that
+        came to its end is read back at once. :func:`~skhpo.load_results` shows how far
+        it is (doc/checkpoints.rst).
+
     n_points : int or "auto", default="auto"
         Trainings in flight; "auto" is the whole population (100 at most).
 
@@ -223,6 +233,11 @@ class PBTSearchCV(SequentialSearchCV):
     results_ : DataFrame
         ``cv_results_`` as a tidy table, a row per trial: number, status, score, std,
         rank, fit_time, and a column of plain type per parameter.
+
+    timeline_ : DataFrame
+        Who fitted what, and when: a row per fit of a fold with number (row of
+        ``cv_results_``), split, worker, start, seconds and status; also in an
+        interrupted search.
 
     score_estimate_ : ScoreEstimate
         What ``best_score_`` would be without its expected optimism, with an interval;
@@ -397,6 +412,7 @@ class PBTSearchCV(SequentialSearchCV):
         error_score=np.nan,
         return_train_score=False,
         initial_params=None,
+        checkpoint=None,
         n_points="auto",
         asynchronous=False,
         objective=None,
@@ -422,6 +438,7 @@ class PBTSearchCV(SequentialSearchCV):
             return_train_score=return_train_score,
             initial_params=initial_params,
             warm_start_from=None,
+            checkpoint=checkpoint,
             n_points=n_points,
             asynchronous=asynchronous,
             objective=objective,

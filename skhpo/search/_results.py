@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-_MEAN = "mean_test_"
-_PARTIAL = "_partial"  # where racing skipped folds: estimates of the whole mean
+from skhpo._table import MEAN, PARTIAL, metrics_of
 
 
 def tidy(table: Mapping[str, Any], metric: str | None = None) -> pd.DataFrame:
@@ -48,16 +47,9 @@ def tidy(table: Mapping[str, Any], metric: str | None = None) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def metrics_of(table: Mapping[str, Any]) -> list[str]:
-    """Names of the metrics; ``score`` for a single one."""
-    names = [key.removeprefix(_MEAN) for key in table if key.startswith(_MEAN)]
-    estimates = {name + _PARTIAL for name in names}
-    return [name for name in names if name not in estimates]
-
-
 def _scores(table: Mapping[str, Any], metric: str) -> np.ndarray:
-    key = _MEAN + metric
-    return _floats(table.get(key + _PARTIAL, table[key]))
+    key = MEAN + metric
+    return _floats(table.get(key + PARTIAL, table[key]))
 
 
 def _floats(column: Any) -> np.ndarray:

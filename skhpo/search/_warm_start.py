@@ -20,9 +20,10 @@ from skhpo.space import Space
 
 _SOURCES = (
     "a fitted search of skhpo or scikit-learn, a dict such as cv_results_, a DataFrame "
-    "of one, or a list of these"
+    "of one or of results_, or a list of these"
 )
 _SCORE = "mean_test_"
+_TIDY = "<score>"  # of results_: of the metric that steered, whatever its name
 _N_NAMED = 8  # names listed in a message
 
 
@@ -104,7 +105,21 @@ def _as_table(source: Any, name: str) -> dict[str, Any]:
     if not is_frame and not isinstance(table, Mapping):
         raise TypeError(f"{name} must be {_SOURCES}; got {type(source).__name__}.")
     names = table.columns if is_frame else table
-    return {str(key): _as_column(table[key]) for key in names}
+    return _untidy({str(key): _as_column(table[key]) for key in names})
+
+
+def _untidy(table: dict[str, Any]) -> dict[str, Any]:
+    """The columns of ``results_`` and ``load_results`` under their long names."""
+    if "score" not in table or any(key.startswith(_SCORE) for key in table):
+        return table
+    long = {
+        _SCORE + key.removeprefix("score_"): table[key]
+        for key in table
+        if key == "score" or key.startswith("score_")
+    }
+    if "fit_time" in table:
+        long["mean_fit_time"] = table["fit_time"]
+    return {**table, **long, _TIDY: table["score"]}
 
 
 def _as_column(column: Any) -> Any:
@@ -119,6 +134,8 @@ def _scores(table: Mapping[str, Any], metric: Metric, name: str) -> np.ndarray:
     wanted = [metric_name for metric_name in metric.names if metric_name in possible]
     if not wanted and metric.or_first:
         wanted = possible
+    if not wanted and _TIDY in table:  # the score that steered is called so there
+        return np.array([_as_number(cell) for cell in table[_TIDY]])
     if not wanted:
         asked = metric.names[0] if metric.names else "score"
         raise ValueError(

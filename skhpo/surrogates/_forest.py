@@ -141,6 +141,10 @@ class Forest:
         variance = means.var(axis=0) + self.s2[leaves].mean(axis=0)
         return means.mean(axis=0), np.maximum(variance, _MIN_VARIANCE)
 
+    def tree_means(self, X: Array) -> Array:
+        """(T, m) what each tree says at (m, d) points."""
+        return self.mu[self._leaves(X)]
+
     def extend(self, X: Array, t: Array | None = None) -> "Forest":
         """The forest after more targets: each joins its leaves, and no leaf is split.
 

@@ -88,6 +88,20 @@ def covariances(process: GaussianProcess, X: Array) -> Array:
     )
 
 
+def average(process: GaussianProcess, X: Array) -> tuple[float, float]:
+    """Posterior mean and standard deviation of the average of f over encoded points.
+
+    Its variance is the mean of the posterior covariances of all pairs: with k the mean
+    row of covariances to the process's own points, mean K(X, X) - k' K^-1 k.
+    """
+    s2, (Z, q) = process.hyperparameters.s2, process._features(X)
+    k = covariances(process, X).mean(axis=0)
+    prior = s2 * matern52(scaled_distance(Z, q, Z, q)).mean()
+    known = process.L_inverse @ k
+    variance = max(prior - known @ known, 0.0)  # can go below 0 by rounding
+    return float(k @ process.alpha), float(np.sqrt(variance))
+
+
 def bootstrap_alphas(
     process: GaussianProcess, n_boot: int, rng: np.random.Generator
 ) -> Iterator[Array]:

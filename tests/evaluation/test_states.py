@@ -9,7 +9,7 @@ import pytest
 from sklearn.linear_model import SGDClassifier
 from sklearn.preprocessing import FunctionTransformer
 
-from skhpo.evaluation._states import StateStore, open_store, pack, unpack
+from skhpo.evaluation._states import KeptStates, StateStore, open_store, pack, unpack
 from skhpo.evaluation._stepper import Model
 
 
@@ -122,3 +122,53 @@ def test_a_full_disk_loses_a_state_and_not_the_search(tmp_path, monkeypatch):
 
 def files_below(folder):
     return [path for path in Path(folder).rglob("*.pickle")]
+
+
+# ---- states that outlive the process
+
+
+def test_kept_states_are_found_by_a_later_process(tmp_path):
+    folder = tmp_path / "models"
+    store = KeptStates(folder)
+    for key in ((0, 0), (0, 1), (12, 0)):
+        store.put(key, repr(key).encode())
+    store.close()
+    later = KeptStates(folder, recorded={(0, 0), (12, 0)})
+    for key in ((0, 0), (0, 1), (12, 0)):
+        later.put(key, None)
+    assert later.get_bytes((0, 0)) == b"(0, 0)"
+    assert later.get_bytes((12, 0)) == b"(12, 0)"
+    assert later.get((0, 1)) is None  # not recorded: nobody knows what it is of
+    assert len(list(folder.iterdir())) == 2
+    later.drop((0, 0))
+    assert len(list(folder.iterdir())) == 1
+    later.discard()
+    assert not folder.exists()
+
+
+def test_a_new_state_takes_the_place_of_a_kept_one(tmp_path):
+    store = KeptStates(tmp_path)
+    store.put((0, 0), b"old")
+    later = KeptStates(tmp_path, recorded={(0, 0)})
+    later.put((0, 0), b"new")
+    assert later.get_bytes((0, 0)) == b"new"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"ol", b"olx", b"cos\nsystem\n(S'false'\ntR."]
+)
+def test_a_kept_state_that_was_changed_is_not_used(content, tmp_path):
+    KeptStates(tmp_path).put((0, 0), b"old")
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(content)
+    later = KeptStates(tmp_path, recorded={(0, 0)})
+    later.put((0, 0), None)
+    assert later.get((0, 0)) is None
+
+
+def test_a_disk_without_room_is_a_warning(tmp_path):
+    folder = tmp_path / "models"
+    folder.write_text("a file where the folder should be")
+    with pytest.warns(UserWarning, match="could not be kept on disk"):
+        KeptStates(folder).put((0, 0), b"state")

@@ -258,7 +258,7 @@ def test_several_metrics_need_a_name_unless_the_search_has_one():
     search = searched(SPACE, additive, 30)
     scores = search.cv_results_.pop("mean_test_score")
     search.cv_results_ |= {"mean_test_f1": scores, "mean_test_auc": -scores}
-    with pytest.raises(ValueError, match="Possible: \\['f1', 'auc'\\]"):
+    with pytest.raises(ValueError, match="2 metrics \\['f1', 'auc'\\]: choose"):
         importance_of(search)
     search.refit = "auc"
     assert importance_of(search).metric == "auc"

@@ -44,6 +44,33 @@ def test_ishigami_has_its_total_indices_and_its_one_interaction():
     assert pairs == pytest.approx(expected, abs=0.02)
 
 
+def test_main_effects_leave_out_what_happens_in_interactions():
+    a, b, pi = 7.0, 0.1, np.pi
+    V1, V2 = 0.5 * (1 + b * pi**4 / 5) ** 2, a**2 / 8
+    V = V1 + V2 + b**2 * pi**8 * (1 / 18 - 1 / 50)
+    _, found = indices(ishigami, UNIT)
+    np.testing.assert_allclose(found.main[:, 0], [V1 / V, V2 / V, 0], atol=0.015)
+
+
+def test_the_main_effect_of_categories_is_that_of_their_own_means():
+    space = {"k": Integer(0, 3), "cat": Categorical(["x", "y", "z"])}
+    _, found = indices(lambda _, U: (U[:, 0] - 0.5) * (U[:, 1] < 0.3), space)
+    # E[f | k] = (k - 1/2) / 3, so V(E[f | k]) = V(k) / 9; V(f) = V(k) / 3; E[f|cat] = 0
+    np.testing.assert_allclose(found.main[:, 0], [1 / 3, 0], atol=0.02)
+
+
+def test_the_main_effect_of_a_conditional_parameter_is_among_its_settings():
+    space = {
+        "x": (0.0, 1.0),
+        "on": [True, False],
+        "y": Integer(1, 4, when={"on": True}),
+    }
+    _, found = indices(lambda _, U: U[:, 0] + 2 * np.nan_to_num(U[:, 2]), space)
+    var_y = 4 * (1 - 1 / 16) / 12
+    main = dict(zip(found.names, found.main[:, 0], strict=True))
+    assert main["y"] == pytest.approx(var_y / (1 / 12 + var_y), abs=0.02)
+
+
 def test_an_additive_function_has_the_shares_of_the_variances():
     total, _ = indices(lambda _, U: U @ [1.0, 2.0, 3.0], UNIT)
     assert total == pytest.approx({"a": 1 / 14, "b": 4 / 14, "c": 9 / 14}, abs=0.01)

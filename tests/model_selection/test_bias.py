@@ -10,7 +10,6 @@ from skhpo.model_selection._bias import (
     any_metric,
     bbc_draws,
     bootstrap_weights,
-    corrected_variance,
     fast_score,
     merged_folds,
     pooled,
@@ -195,9 +194,3 @@ def test_groups_are_drawn_as_wholes():
     assert (w[:, 2] == w[:, 4]).all()
     assert (w[:, [0, 2, 5]].sum(axis=1) == 3).all()
     assert w[:, 0].mean() == pytest.approx(1, abs=0.15)
-
-
-def test_the_corrected_variance_is_that_of_nadeau_and_bengio():
-    values = np.array([0.1, 0.2, 0.4, 0.5, 0.8])
-    s2 = np.sum((values - values.mean()) ** 2) / 4
-    assert corrected_variance(values, 20 / 80) == pytest.approx((1 / 5 + 1 / 4) * s2)

@@ -159,7 +159,7 @@ SEARCHES = {
 @pytest.mark.parametrize("name", SEARCHES)
 def test_the_report_of_every_kind_of_search(name):
     search = SEARCHES[name].fit(X, y)
-    report = tuning_report(search, X, y, top=2, seeds=2)
+    report = tuning_report(search, X, y, top=2, seeds=2, pictures=False)
     text, numbers = repr(report), report.to_dict()
     assert text.startswith(f"{type(search).__name__}: what its result is worth")
     assert "Gain over the estimator's own parameters" in text
@@ -178,7 +178,7 @@ def test_the_report_of_every_kind_of_search(name):
 
 def test_a_report_without_an_estimate_of_the_optimism():
     search = GridSearchCV(KNN, {"n_neighbors": [1, 3]}, cv=2).fit(X, y)
-    report = tuning_report(search, X, y, top=1, seeds=2)
+    report = tuning_report(search, X, y, top=1, seeds=2, pictures=False)
     assert report.optimism is None
     assert report.to_dict()["optimism"] is None
     assert "cannot be estimated" in repr(report)

@@ -1,5 +1,6 @@
 """Searches to be drawn, fitted once, and matplotlib without a window."""
 
+import numpy as np
 import pytest
 from scipy.stats import loguniform
 from sklearn.datasets import load_iris
@@ -9,9 +10,23 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from skhpo import BayesSearchCV, HyperbandSearchCV, Integer, PBTSearchCV
+from tests.importance import helpers
 
 X, y = load_iris(return_X_y=True)
 SGD_SPACE = {"eta0": (1e-4, 1e0, "log-uniform"), "alpha": (1e-6, 1e-2, "log-uniform")}
+
+
+def searched(function, n):
+    """A search of three numbers that was never run."""
+    space = {"a": (0.0, 1.0), "b": (0.0, 1.0), "k": Integer(1, 5)}
+    zeros = np.zeros(n)
+    search = helpers.searched(
+        space, function, n, mean_fit_time=zeros, mean_score_time=zeros
+    )
+    scores = search.cv_results_["mean_test_score"]
+    search.cv_results_["split0_test_score"] = scores
+    search.cv_results_["rank_test_score"] = np.argsort(np.argsort(-scores)) + 1
+    return search
 
 
 @pytest.fixture

@@ -94,3 +94,9 @@ def test_ticks_are_powers_of_ten_whole_numbers_and_a_dozen_at_most():
     names = axis_of([f"name {k:02}" for k in range(30)])
     assert len(names.ticks()) <= 12
     assert names.text_of(names.ticks()[1]) == "name 03"
+
+
+def test_values_of_the_space_have_places_unless_no_candidate_had_them():
+    axis = axis_of([None, "b", 2])
+    np.testing.assert_array_equal(axis.places_of([2, "b", "c"]), [0, 2, np.nan])
+    np.testing.assert_array_equal(axis_of([1, 2]).places_of([7, 0.5]), [7, 0.5])

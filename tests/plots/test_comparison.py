@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -28,6 +30,14 @@ def test_several_runs_give_median_and_quartiles_where_all_have_a_score():
     assert list(curve["median"]) == [2, 2]
     assert list(curve["low"]) == [1.5, 1.5]
     assert list(curve["high"]) == [3.5, 4.5]
+
+
+def test_in_rungs_the_line_begins_at_the_top():
+    run = table([5, 1, 2])
+    run = replace(run, resource=np.array([1.0, 3, 3]))
+    curve = median_curve([run])
+    assert list(curve["x"]) == [2, 3]
+    assert list(curve["median"]) == [1, 2]
 
 
 def test_in_seconds_runs_meet_at_all_their_times():

@@ -1,10 +1,11 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from skhpo.plots import SearchHistoryDisplay
-from skhpo.plots._figure import figure_and_grid, short, short_name
+from skhpo.plots._figure import figure_and_grid, limit_scores, short, short_name
 
 
 def test_importing_the_displays_does_not_import_matplotlib():
@@ -53,3 +54,23 @@ def test_axes_that_cannot_be_divided_are_an_error(plt):
     ax = plt.figure().add_axes((0, 0, 1, 1))
     with pytest.raises(ValueError, match="not with add_axes"):
         figure_and_grid(ax, 2, 2)
+
+
+def test_absurd_scores_press_the_others_into_no_line(plt):
+    """The axis used to end 5 % of the way to the absurd score above the best."""
+    scores = np.array([*np.linspace(0.8, 0.9, 19), -1e9])
+    ax = plt.figure().subplots()
+    ax.plot(scores)
+    limit_scores(ax, scores)
+    low, high = ax.get_ylim()
+    assert 0.6 < low < 0.8 and 0.9 < high < 0.95
+    assert [text.get_text() for text in ax.texts] == ["▾ 1 below"]
+    limit_scores(ax, scores, top=1.0)
+    assert 1.0 < ax.get_ylim()[1] < 1.05
+
+
+def test_without_absurd_scores_the_axis_is_left_alone(plt):
+    ax = plt.figure().subplots()
+    ax.set_ylim(-3, 3)
+    limit_scores(ax, np.linspace(0, 1, 20))
+    assert ax.get_ylim() == (-3, 3) and not ax.texts

@@ -3,7 +3,7 @@ import pytest
 from sklearn.base import clone
 
 from skhpo.plots import SearchHistoryDisplay
-from skhpo.plots._history import history_data
+from skhpo.plots._history import history_data, pieces
 
 
 def test_each_candidate_has_its_score_and_the_best_so_far(grid):
@@ -112,3 +112,29 @@ def test_own_values_that_were_not_trained_to_the_end_are_no_line(hyperband):
     assert history_data(Search())["default_score"] is None
     Search.cv_results_["params"] = [own] * len(results["params"])
     assert history_data(Search())["default_score"] is not None
+
+
+def test_the_line_of_a_search_in_rungs_never_falls(plt, hyperband):
+    display = SearchHistoryDisplay.from_search(hyperband)
+    line, early = (x.get_ydata() for x in (display.line_, display.early_line_))
+    assert (np.diff(line[np.isfinite(line)]) >= 0).all()
+    levels = len(np.unique(history_data(hyperband)["best_resource"]))
+    assert np.isnan(early).sum() == levels - 1
+    first = np.flatnonzero(np.isfinite(line))[0]
+    results = hyperband.cv_results_
+    assert first == np.flatnonzero(results["n_resources"] == 9)[0]
+    assert line[-1] == hyperband.best_score_
+
+
+def test_pieces_of_the_line_reach_to_the_next_level():
+    x, best = np.arange(5.0), np.array([3.0, 4, 1, 2, 0])
+    at, height = pieces(x, best, np.array([1.0, 1, 3, 3, 9]))
+    np.testing.assert_array_equal(at, [0, 1, 2, 2, 2, 3, 4, 4])
+    np.testing.assert_array_equal(height, [3, 4, 4, np.nan, 1, 2, 2, np.nan])
+    assert len(pieces(x, best, np.ones(5))[0]) == 0
+
+
+def test_a_search_without_rungs_has_one_line(plt, grid):
+    display = SearchHistoryDisplay.from_search(grid)
+    assert display.early_line_ is None
+    assert np.isfinite(display.line_.get_ydata()).all()

@@ -6,8 +6,10 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 
+from skhpo.importance._marginal import marginals
 from skhpo.plots import ParallelCoordinatesDisplay, ParamSliceDisplay
 from skhpo.plots._slices import slice_data
+from tests.plots.conftest import searched
 
 
 def test_a_parameter_that_was_not_searched_is_an_error(grid):
@@ -82,3 +84,43 @@ def test_estimators_and_nan_among_the_values_are_categories(plt):
         ["-1", "nan"],
         ["DummyClassifier()", "SVC()"],
     ]
+
+
+def test_lines_are_the_marginals_of_the_surrogate(plt):
+    search = searched(lambda p: p["a"] + 2 * p["b"], 30)
+    display = ParamSliceDisplay.from_search(search, params=["b", "k"])
+    found = marginals(search)
+    for name, (line,) in zip(["b", "k"], display.band_lines_, strict=True):
+        (marginal,) = found.of(name)
+        np.testing.assert_array_equal(line.get_xdata(), marginal.values)
+        np.testing.assert_array_equal(line.get_ydata(), marginal.score)
+    assert display.note_ is None
+    assert len(display.axes_[0, 0].collections) == 2  # dots and the band
+
+
+def test_categories_have_points_with_bars(plt, random):
+    display = ParamSliceDisplay.from_search(random, params=["criterion", "max_depth"])
+    (line,), (other,) = display.band_lines_
+    assert list(line.get_xdata()) == [0, 1] and line.get_linestyle() == "None"
+    assert list(other.get_xdata()) == [0, 1, 2, 3]
+
+
+def test_without_evidence_there_is_a_note_instead_of_a_band(plt, grid):
+    display = ParamSliceDisplay.from_search(grid)
+    assert display.band_lines_ == [[]]
+    assert display.note_.get_text() == (
+        "no band: not enough evidence: 3 distinct settings with a score, at least 5 "
+        "needed"
+    )
+
+
+def test_a_band_that_is_not_wanted_is_not_made(plt, random):
+    display = ParamSliceDisplay.from_search(random, band=False)
+    assert display.band_lines_ == [[]] * 4 and display.note_ is None
+
+
+def test_a_space_that_cannot_be_read_has_no_band(grid):
+    class Strange:
+        cv_results_ = grid.cv_results_
+
+    assert slice_data(Strange())["note"].startswith("no band: the space of this search")

@@ -8,6 +8,7 @@ from sklearn.tree import DecisionTreeClassifier
 from skhpo import BayesSearchCV
 from skhpo.plots._table import (
     best_so_far,
+    is_final_height,
     leaders,
     lowest_to_show,
     read_table,
@@ -134,6 +135,30 @@ def test_a_search_that_is_not_fitted_is_an_error():
 def test_one_absurd_score_among_many_is_left_out_of_the_picture():
     scores = np.array([*np.linspace(0.8, 0.9, 19), -1e9])
     assert 0.6 < lowest_to_show(scores) < 0.8
+
+
+@pytest.mark.parametrize("share", [0.15, 0.25, 0.4])
+def test_many_absurd_scores_are_left_out_as_well(share):
+    n_absurd = int(100 * share)
+    scores = [*np.linspace(0.8, 0.9, 100 - n_absurd), *(-np.logspace(3, 9, n_absurd))]
+    assert 0.6 < lowest_to_show(np.array(scores)) < 0.81
+
+
+def test_absurd_scores_are_seen_where_most_are_equally_good():
+    scores = [1.0] * 60 + [0.99] * 20 + [-1e9] * 20
+    assert 0.9 < lowest_to_show(np.array(scores)) < 0.99
+
+
+def test_bad_scores_that_are_not_absurd_are_shown():
+    """A third of the settings predict one class only: that is worth seeing."""
+    scores = [*np.linspace(0.85, 0.95, 60), *np.full(30, 0.5)]
+    assert lowest_to_show(np.array(scores)) == -np.inf
+
+
+def test_only_the_best_trained_as_far_as_the_last_one_are_compared():
+    winners, resource = np.array([-1, 1, 2, 2]), np.array([9.0, 1, 3, 1])
+    assert list(is_final_height(winners, resource)) == [False, False, True, True]
+    assert not is_final_height(np.array([-1, -1]), np.array([1.0, 1])).any()
 
 
 @pytest.mark.parametrize(
