@@ -12,7 +12,7 @@ Five ways, chosen by what the backend can do, and by what is asked of it:
 - :class:`Isolated`: with ``fit_timeout=``, which takes processes that can be killed one
   by one; joblib's backend only says how many. :class:`Queued` sends its calls there,
   too, when the pool loses a process: they tell which call killed it.
-- :class:`Distributed`: dask. As Queued, with the cluster's own futures.
+- :class:`Distributed`: dask. The same, with the cluster's own futures.
 - :class:`Waves`: any other backend (ray, spark), through joblib's public ``Parallel``
   only: what is queued runs as one list. Same results, less busy workers.
 
@@ -24,8 +24,7 @@ that ``apply_async``), ``retrieve_result_callback`` (1.3) and ``abort_everything
 0.12), its context of processes (0.12), ``kill_process_tree`` (1.4) and its executor's
 ``_work_ids`` (emptied before a kill; 0.12) and ``_processes`` (0.12); the backends'
 ``_prepare_worker_env`` (1.3) and, of multiprocessing's, ``_pool`` (0.10). Of the
-backend for dask its class (0.12), ``client``, ``submit_kwargs`` (0.12) and
-``retrieval_context`` (0.12).
+backend for dask ``client``, ``submit_kwargs`` (0.12), ``retrieval_context`` (0.12).
 """
 
 import multiprocessing
@@ -500,6 +499,8 @@ class Distributed(_Dispatcher):
         try:
             return self._client.scatter(self._payload, broadcast=True, hash=False)
         except Exception as error:
+            parts = vars(self._payload).items()
+            check_sendable({_SHOWN.get(k, k): v for k, v in parts}, dumps)
             raise ValueError(
                 "The search cannot be sent to the workers of dask: "
                 f"{error.__cause__ or error}. Make every part of it picklable."
@@ -700,36 +701,6 @@ def _run_in_thread(payload, *call):
         return run_folds(payload, *call)
 
 
-def _run_on_dask(payload, call):
-    # nested calls see what they see in loky's workers, not the cluster
-    with joblib.parallel_config(backend="threading"), _world_on_dask(payload):
-        return run_folds(payload, *call)
-
-
-def _world_on_dask(payload):
-    """The caller's configuration, and its warning filters where no thread minds them.
-
-    Filters belong to the process. In ours they are right already.
-    """
-    from distributed import get_worker
-
-    worker = get_worker()
-    if worker.state.nthreads == 1 and not worker.address.startswith("inproc"):
-        return same_world(payload)
-    return config_context(**payload.sklearn_config)
-
-
-def _next(results, deadline):
-    """Return the next of a queue; None when ``deadline`` has passed."""
-    while True:  # short waits: Windows delivers Ctrl-C only between them
-        left = 1.0 if deadline is None else deadline - time.monotonic()
-        try:
-            return results.get(timeout=min(max(left, 0), 1.0))
-        except queue.Empty:
-            if left <= 0:
-                return None
-
-
 def check_values(values):
     """Refuse values of parameters that cannot be sent to other processes.
 
@@ -832,6 +803,39 @@ def _kill_loky(backend):
         return
     _empty(executor)
     backend.abort_everything(ensure_ready=False)
+
+
+# ---- dask
+
+
+def _run_on_dask(payload, call):
+    # nested calls see what they see in loky's workers, not the cluster
+    with joblib.parallel_config(backend="threading"), _world_on_dask(payload):
+        return run_folds(payload, *call)
+
+
+def _world_on_dask(payload):
+    """The caller's configuration, and its warning filters where no thread minds them.
+
+    Filters belong to the process. In ours they are right already.
+    """
+    from distributed import get_worker
+
+    worker = get_worker()
+    if worker.state.nthreads == 1 and not worker.address.startswith("inproc"):
+        return same_world(payload)
+    return config_context(**payload.sklearn_config)
+
+
+def _next(results, deadline):
+    """Return the next of a queue; None when ``deadline`` has passed."""
+    while True:  # short waits: Windows delivers Ctrl-C only between them
+        left = 1.0 if deadline is None else deadline - time.monotonic()
+        try:
+            return results.get(timeout=min(max(left, 0), 1.0))
+        except queue.Empty:
+            if left <= 0:
+                return None
 
 
 def _empty(executor):

@@ -221,7 +221,7 @@ def failed_call(payload, call, text):
     trial, params, folds = call[:3]
     if payload.error_score == "raise":
         raise RuntimeError(f"Candidate {trial} ({params}), folds {folds}: {text}")
-    return [lost_fold(payload, call, fold, text, seconds=0.0) for fold in folds]
+    return [lost_fold(payload, call, fold, text, 0.0) for fold in folds]
 
 
 def _judge(payload, estimator, data, rows, stage):
