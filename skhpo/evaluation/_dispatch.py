@@ -28,8 +28,6 @@ backend for dask ``client``, ``submit_kwargs`` (0.12), ``retrieval_context`` (0.
 """
 
 import multiprocessing
-import os
-import pickle
 import queue
 import threading
 import time
@@ -39,7 +37,6 @@ from dataclasses import dataclass
 from functools import partial
 from math import inf
 from typing import Any
-from uuid import uuid4
 
 import joblib
 from joblib._parallel_backends import (
@@ -53,12 +50,19 @@ from joblib.externals.loky.backend.context import get_context
 from joblib.externals.loky.backend.reduction import dumps
 from joblib.externals.loky.backend.utils import kill_process_tree
 from joblib.parallel import BatchedCalls
-from sklearn import config_context
 
+from skhpo.evaluation._dispatcher import Dispatcher
+from skhpo.evaluation._distributed import Distributed
 from skhpo.evaluation._folders import Folder
 from skhpo.evaluation._isolation import Isolation
+from skhpo.evaluation._payload import (
+    PayloadFile,
+    payload_of,
+    run_in_process,
+    run_in_thread,
+)
 from skhpo.evaluation._picklable import check_sendable
-from skhpo.evaluation._task import Payload, failed_call, run_folds, same_world
+from skhpo.evaluation._task import failed_call, run_folds
 from skhpo.evaluation._workers import serve
 
 #: Seconds of silence after which the pool is asked for its dead.
@@ -66,12 +70,6 @@ LOOK_SECONDS = 1.0
 
 #: Seconds that a pool with a dead process has for ending; then it is left to itself.
 GOODBYE_SECONDS = 2.0
-
-#: A data set larger than this is memory-mapped by the workers, as joblib does.
-MMAP_BYTES = 1_000_000
-
-#: How long (s) a search on dask waits for a worker when all have died.
-NEW_WORKER_SECONDS = 300
 
 
 def open_dispatcher(n_jobs, pre_dispatch, payload, fit_timeout=None):
@@ -106,51 +104,19 @@ def open_dispatcher(n_jobs, pre_dispatch, payload, fit_timeout=None):
         return Queued(parallel, payload, pre_dispatch)
     # by name: its module imports dask
     if type(backend).__module__ == "joblib._dask":
-        return Distributed(parallel, payload, pre_dispatch)
+        n_jobs = _effective_n_jobs(parallel)
+        limit = _pre_dispatch_limit(pre_dispatch, n_jobs)
+        return Distributed(parallel, payload, n_jobs, limit, backend, dumps)
     return Waves(parallel, payload)
 
 
-class _Dispatcher:
-    """What all ways have in common: life cycle and capabilities."""
-
-    can_kill = False
-    is_asynchronous = True
-    shares_memory = True
-    shares_disk = True
-
-    def __init__(self, parallel, payload):
-        self._parallel = parallel
-        self._payload = payload
-        self.n_jobs = _effective_n_jobs(parallel)
-
-    def close(self, kill):
-        """Release the workers. What waits is dropped; what runs is killed, or left.
-
-        Left to itself it ends with its fit, and the workers stay for the next search;
-        killed workers have to be started anew.
-        """
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # joblib's on an early end
-            if kill:  # not both: loky's manager thread would trip over a cancelled call
-                self._kill()
-            else:
-                self._drop_waiting()
-            self._parallel.__exit__(None, None, None)
-
-    def _drop_waiting(self):
-        pass
-
-    def _kill(self):
-        pass
-
-
-class Inline(_Dispatcher):
+class Inline(Dispatcher):
     """One worker: the caller. A call runs when its result is asked for."""
 
     limit = None
 
     def __init__(self, parallel, payload):
-        super().__init__(parallel, payload)
+        super().__init__(parallel, payload, _effective_n_jobs(parallel))
         self._calls = []
 
     def submit(self, call):
@@ -161,11 +127,11 @@ class Inline(_Dispatcher):
         return run_folds(self._payload, *self._calls.pop(0))
 
 
-class _InProcesses(_Dispatcher):
+class _InProcesses(Dispatcher):
     """Results arrive on a queue, as (number of the call, what came of it)."""
 
     def __init__(self, parallel, payload, pre_dispatch):
-        super().__init__(parallel, payload)
+        super().__init__(parallel, payload, _effective_n_jobs(parallel))
         self._backend = parallel._backend
         self.limit = _pre_dispatch_limit(pre_dispatch, self.n_jobs)
         self._results = queue.SimpleQueue()
@@ -205,7 +171,7 @@ class _InProcesses(_Dispatcher):
         """Write the payload once for all workers; they memory-map what is large."""
         self._folder = Folder()
         try:
-            return PayloadFile.write(self._folder.path, payload)
+            return PayloadFile.write(self._folder.path, payload, dumps)
         except BaseException:
             self.close(kill=False)
             raise
@@ -281,7 +247,7 @@ class Queued(_InProcesses):
         if self._own is not None:
             return self._own.submit(number, call)
         self._calls[number] = call
-        run = _run_in_thread if self.shares_memory else _run_in_process
+        run = run_in_thread if self.shares_memory else run_in_process
         # A new one for each call: in threads, one for all would be a pool that a fit
         # shuts down while another waits for it.
         nested = self._backend.get_nested_backend()
@@ -388,165 +354,7 @@ class Queued(_InProcesses):
             self._backend.abort_everything(ensure_ready=False)
 
 
-class Distributed(_Dispatcher):
-    """Tasks of a dask cluster; each result is queued as it arrives.
-
-    The payload is scattered once, to all workers. Dask runs a task again whose worker
-    died; one that has taken several workers with it (``KilledWorker``; how many, says
-    dask's ``distributed.scheduler.allowed-failures``) has failed.
-
-    Scattered data are lost with the last worker that holds them, and all tasks with
-    them. They are scattered anew then, and the tasks repeated one by one: one of them
-    did it, and has failed when it does it twice again.
-    """
-
-    shares_memory = False
-    shares_disk = False  # the workers may be on other machines
-
-    def __init__(self, parallel, payload, pre_dispatch):
-        from distributed import CancelledError
-        from distributed.scheduler import KilledWorker
-
-        super().__init__(parallel, payload)
-        self._cancelled, self._killed = CancelledError, KilledWorker
-        backend = parallel._backend
-        self._client, self._options = backend.client, backend.submit_kwargs
-        self.limit = _pre_dispatch_limit(pre_dispatch, self.n_jobs)
-        self._waiting = []  # calls
-        self._suspects = []  # calls that ended with the last worker: to run alone
-        self._n_lost_alone = 0  # how often the first of them did it again
-        self._running = {}  # dask's future -> call
-        self._results = queue.SimpleQueue()
-        try:
-            self._handle = self._scatter()
-        except BaseException:
-            super().close(kill=False)
-            raise
-        # within a task of dask, our slot is free for others until the search is done
-        self._slot = backend.retrieval_context()
-        self._slot.__enter__()
-
-    def submit(self, call):
-        self._waiting.append(call)
-        self._send()
-
-    def get(self, timeout=None):
-        """Return the result that arrives next; None when ``timeout`` (s) passed."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            future = _next(self._results, deadline)
-            if future is None:
-                return None
-            outcomes = self._outcomes_of(future, self._running.pop(future))
-            self._send()
-            if outcomes is not None:
-                return outcomes
-
-    def _send(self):
-        """Submit what may run now: all, or one suspect."""
-        if self._suspects:
-            if not self._running:
-                self._submit(self._suspects[0])
-            return
-        while self._waiting:
-            self._submit(self._waiting.pop(0))
-
-    def _submit(self, call):
-        if self._handle.status != "finished":
-            self._scatter_again()
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Sending large graph")  # a model's state
-            future = self._client.submit(
-                _run_on_dask,
-                self._handle,
-                call,
-                key=f"skhpo-trial-{call[0]}-{uuid4().hex}",
-                pure=False,
-                **self._options,
-            )
-        self._running[future] = call
-        future.add_done_callback(self._results.put)
-
-    def _outcomes_of(self, future, call):
-        """Return what a task came to; None when it is to be repeated."""
-        is_alone = bool(self._suspects) and call is self._suspects[0]
-        try:
-            outcomes = future.result()
-        except self._cancelled:
-            self._scatter_again()
-            self._n_lost_alone += is_alone
-            if not is_alone:
-                self._suspects.append(call)
-            if self._n_lost_alone < 2:
-                return None
-            outcomes = self._died(call, "every worker of the cluster, again and again")
-        except self._killed as error:
-            outcomes = self._died(call, f"{error.allowed_failures + 1} workers")
-        if is_alone:
-            del self._suspects[0]
-            self._n_lost_alone = 0
-        return outcomes
-
-    def _died(self, call, who):
-        return failed_call(
-            self._payload,
-            call,
-            f"dask lost {who} in this fit (KilledWorker). Their logs may tell why; "
-            "often it is memory.",
-        )
-
-    def _scatter(self):
-        try:
-            return self._client.scatter(self._payload, broadcast=True, hash=False)
-        except Exception as error:
-            parts = vars(self._payload).items()
-            check_sendable({_SHOWN.get(k, k): v for k, v in parts}, dumps)
-            raise ValueError(
-                "The search cannot be sent to the workers of dask: "
-                f"{error.__cause__ or error}. Make every part of it picklable."
-            ) from error
-
-    def _scatter_again(self):
-        if self._client.status != "running":
-            raise RuntimeError(
-                "The connection to dask's scheduler is lost. What was finished is in "
-                "cv_results_."
-            )
-        if self._has_data():
-            return
-        try:
-            self._client.wait_for_workers(1, timeout=NEW_WORKER_SECONDS)
-        except TimeoutError as error:
-            raise RuntimeError(
-                "The dask cluster has lost all its workers, and no new one came within "
-                f"{NEW_WORKER_SECONDS} s. What was finished is in cv_results_."
-            ) from error
-        self._handle = self._scatter()
-
-    def _has_data(self):
-        """Return whether a worker has the payload."""
-        try:
-            return any(self._client.who_has([self._handle]).values())
-        except self._cancelled:
-            return False
-
-    def close(self, kill):
-        try:
-            super().close(kill)
-        finally:
-            self._slot.__exit__(None, None, None)
-
-    def _drop_waiting(self):
-        """Take back what waits; what runs in a thread of a worker ends with its fit."""
-        if self._running and self._client.status == "running":
-            self._client.cancel(list(self._running))
-        self._running.clear()
-        self._handle = None  # dask forgets data that nobody refers to
-
-    _kill = _drop_waiting
-
-
-class Waves(_Dispatcher):
+class Waves(Dispatcher):
     """joblib's list mode: what is queued runs as one list, a barrier at its end.
 
     When the engine fails (a worker died, a connection broke), the calls of the wave are
@@ -559,7 +367,7 @@ class Waves(_Dispatcher):
     limit = None
 
     def __init__(self, parallel, payload):
-        super().__init__(parallel, payload)
+        super().__init__(parallel, payload, _effective_n_jobs(parallel))
         self._calls, self._done = [], []
 
     def submit(self, call):
@@ -623,82 +431,12 @@ class Raised:
         self.error = error
 
 
-#: What is not known to users under the name that it has in a payload.
-_SHOWN = {
-    "scorer": "scoring",
-    "fit_params": "fit parameters",
-    "score_params": "score parameters",
-    "training": "resource",
-}
-
-
-class PayloadFile:
-    """A payload on disk, loaded once per worker process.
-
-    X and y are written by joblib, whose arrays can be memory-mapped; everything else is
-    pickled by value where it was defined in ``__main__``.
-    """
-
-    def __init__(self, folder, token, mmap_mode):
-        self.folder, self.token, self.mmap_mode = folder, token, mmap_mode
-
-    @classmethod
-    def write(cls, folder, payload):
-        data, body = os.path.join(folder, "data"), os.path.join(folder, "body")
-        rest = {k: v for k, v in vars(payload).items() if k not in ("X", "y")}
-        try:
-            pickled = dumps(rest)
-        except Exception:
-            check_sendable({_SHOWN.get(k, k): v for k, v in rest.items()}, dumps)
-            raise
-        with open(body, "wb") as file:
-            file.write(pickled)
-        try:
-            joblib.dump((payload.X, payload.y), data)
-        except Exception:
-            check_sendable({"X": payload.X, "y": payload.y}, dumps)
-            raise
-        mmap_mode = "r" if os.path.getsize(data) > MMAP_BYTES else None
-        return cls(folder, uuid4().hex, mmap_mode)
-
-    def load(self):
-        data, body = (os.path.join(self.folder, name) for name in ("data", "body"))
-        X, y = joblib.load(data, mmap_mode=self.mmap_mode)
-        with open(body, "rb") as file:
-            return X, y, pickle.load(file)
-
-
-_loaded = {}  # in a worker: token -> payload of the search that runs now
-
-
-def _payload_of(handle):
-    if not isinstance(handle, PayloadFile):
-        return handle
-    if handle.token not in _loaded:
-        X, y, rest = handle.load()
-        _loaded.clear()
-        _loaded[handle.token] = Payload(X=X, y=y, **rest)
-    return _loaded[handle.token]
-
-
-def _run_in_process(handle, *call):
-    payload = _payload_of(handle)
-    with same_world(payload):
-        return run_folds(payload, *call)
-
-
 def _run_caught(handle, *call):
     """Hand back what is raised on purpose: the rest comes from the engine."""
     try:
-        return _run_in_process(handle, *call)
+        return run_in_process(handle, *call)
     except Exception as error:
         return Raised(error)
-
-
-def _run_in_thread(payload, *call):
-    # warning filters are the process's own already; the configuration is per thread
-    with config_context(**payload.sklearn_config):
-        return run_folds(payload, *call)
 
 
 def check_values(values):
@@ -715,7 +453,7 @@ def check_values(values):
 def _request(handle, nested, call):
     """Return a call as bytes, with the backend that is right for nested calls."""
     trial, params, *_ = call
-    batch = BatchedCalls([(_run_in_process, (handle, *call), {})], nested)
+    batch = BatchedCalls([(run_in_process, (handle, *call), {})], nested)
     try:
         return dumps(partial(_only, batch))
     except Exception:
@@ -730,7 +468,7 @@ def _only(batch):
 
 def _prepare(handle):
     """Load what all calls share, in a worker."""
-    _payload_of(handle)
+    payload_of(handle)
 
 
 def _start_process(env, pipe):
@@ -803,39 +541,6 @@ def _kill_loky(backend):
         return
     _empty(executor)
     backend.abort_everything(ensure_ready=False)
-
-
-# ---- dask
-
-
-def _run_on_dask(payload, call):
-    # nested calls see what they see in loky's workers, not the cluster
-    with joblib.parallel_config(backend="threading"), _world_on_dask(payload):
-        return run_folds(payload, *call)
-
-
-def _world_on_dask(payload):
-    """The caller's configuration, and its warning filters where no thread minds them.
-
-    Filters belong to the process. In ours they are right already.
-    """
-    from distributed import get_worker
-
-    worker = get_worker()
-    if worker.state.nthreads == 1 and not worker.address.startswith("inproc"):
-        return same_world(payload)
-    return config_context(**payload.sklearn_config)
-
-
-def _next(results, deadline):
-    """Return the next of a queue; None when ``deadline`` has passed."""
-    while True:  # short waits: Windows delivers Ctrl-C only between them
-        left = 1.0 if deadline is None else deadline - time.monotonic()
-        try:
-            return results.get(timeout=min(max(left, 0), 1.0))
-        except queue.Empty:
-            if left <= 0:
-                return None
 
 
 def _empty(executor):

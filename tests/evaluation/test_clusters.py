@@ -26,7 +26,8 @@ from skhpo import (
     PBTSearchCV,
 )
 from skhpo.evaluation import open_dispatcher
-from skhpo.evaluation._dispatch import Distributed, Waves
+from skhpo.evaluation._dispatch import Waves
+from skhpo.evaluation._distributed import Distributed
 from tests.evaluation.test_dispatch import evaluate, make_payload
 from tests.search.doors import SPACE, Script, X, assert_same_table, y
 from tests.search.spies import ConfigSpy, Toy

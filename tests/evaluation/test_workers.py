@@ -5,6 +5,7 @@ import os
 import pickle
 import queue
 import signal
+import threading
 import time
 from functools import partial
 
@@ -107,10 +108,11 @@ def test_what_a_task_raises_comes_back_with_its_traceback(crew, ends):
 
 
 class Stubborn(Exception):
-    """Cannot be made again from its parameters."""
+    """Cannot be pickled, also not by what dask adds to the pickling of errors."""
 
     def __init__(self, one, two):
         super().__init__(f"{one} and {two}")
+        self.lock = threading.Lock()
 
 
 def raise_stubborn():
