@@ -128,6 +128,23 @@ class SearchBegin:
     settings : dict
         Parameters of the search itself, without those that hold the estimator, the
         space or callbacks.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skhpo import BayesSearchCV
+    >>> class Announce:
+    ...     def __call__(self, progress):
+    ...         pass
+    ...
+    ...     def on_search_begin(self, begin):
+    ...         print(begin.name, begin.n_iter, begin.param_names)
+    >>> X, y = load_iris(return_X_y=True)
+    >>> grid = {"n_neighbors": [1, 5]}
+    >>> search = BayesSearchCV(KNeighborsClassifier(), grid, callbacks=Announce())
+    >>> _ = search.fit(X, y)
+    BayesSearchCV 2 ('n_neighbors',)
     """
 
     id: str
@@ -163,6 +180,23 @@ class SearchEnd:
         Its mean score, of the metric that steers; nan without any.
     error : BaseException or None
         What ended the search; None where all went well.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skhpo import BayesSearchCV
+    >>> class Report:
+    ...     def __call__(self, progress):
+    ...         pass
+    ...
+    ...     def on_search_end(self, end):
+    ...         print(end.n_done, end.best_params, end.error)
+    >>> X, y = load_iris(return_X_y=True)
+    >>> grid = {"n_neighbors": [1, 5]}
+    >>> search = BayesSearchCV(KNeighborsClassifier(), grid, callbacks=Report())
+    >>> _ = search.fit(X, y)
+    2 {'n_neighbors': 5} None
     """
 
     n_done: int

@@ -14,6 +14,20 @@ class CheckpointError(ValueError):
     """A checkpoint cannot be used: it is damaged, in use, or of another search.
 
     The message says what is wrong, and what to do.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from skhpo import CheckpointError, load_results
+    >>> with TemporaryDirectory() as folder:
+    ...     path = f"{folder}/notes.txt"
+    ...     with open(path, "w") as file:
+    ...         _ = file.write("to buy: milk")
+    ...     try:
+    ...         load_results(path)
+    ...     except CheckpointError as error:
+    ...         print("is no checkpoint of skhpo" in str(error))
+    True
     """
 
 

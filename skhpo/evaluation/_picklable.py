@@ -61,8 +61,9 @@ def unpicklable(value, name, dumps, depth=0):
 
     Examples
     --------
-    >>> import pickle
-    >>> name, part, _ = unpicklable({"a": 1, "b": [2, iter("")]}, "x", pickle.dumps)
+    >>> import pickle, threading
+    >>> value = {"a": 1, "b": [2, threading.Lock()]}
+    >>> name, part, _ = unpicklable(value, "x", pickle.dumps)
     >>> name
     "x['b'][1]"
     """

@@ -78,7 +78,7 @@ def _surface(axes, pair):
 
 
 class ContourDisplay:
-    """Two parameters at once: where is it good, and where did the search look?
+    """Show where two parameters are good together, and where the search looked.
 
     The colour is what a surrogate expects of two values, as the mean over all settings
     of the other parameters that the declared space would draw. Dots are candidates, in

@@ -273,7 +273,7 @@ class SequentialSearchCV(BaseSearchCV):
                 f"This {type(self).__name__} is not fitted yet: timeline_ is there "
                 "after fit."
             )
-        return self._timeline.frame()
+        return Timeline(**self._timeline).frame()
 
     def _steering_name(self):
         """Return the name of the score that steered the search, or chose its best."""
@@ -536,7 +536,7 @@ class SequentialSearchCV(BaseSearchCV):
                 self._publish_interrupted(task, archive)
                 raise
             finally:
-                self._timeline = Timeline.of(archive)
+                self._timeline = vars(Timeline.of(archive))
                 self.search_time_ = time.monotonic() - task.began
                 if task.old:
                     self.warm_start_ = optimizer.summary

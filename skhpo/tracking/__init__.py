@@ -4,14 +4,13 @@ from skhpo.tracking._files import CSVWriter, JSONLinesWriter
 from skhpo.tracking._mlflow import MLflowCallback
 from skhpo.tracking._progress_bar import ProgressBar
 from skhpo.tracking._tensorboard import TensorBoardCallback
-from skhpo.tracking._tracker import Record, Tracker
+from skhpo.tracking._tracker import Tracker
 
 __all__ = [
     "CSVWriter",
     "JSONLinesWriter",
     "MLflowCallback",
     "ProgressBar",
-    "Record",
     "TensorBoardCallback",
     "Tracker",
 ]

@@ -77,7 +77,7 @@ def test_it_is_small_in_a_pickle_and_survives_it():
     search = fitted()
     n_fits = 12
     arrays = len(pickle.dumps(search._timeline)) - len(
-        pickle.dumps(Timeline.of(Archive(3, lambda scores: None)))
+        pickle.dumps(vars(Timeline.of(Archive(3, lambda scores: None))))
     )
     assert arrays < 30 * n_fits + 100
     again = pickle.loads(pickle.dumps(search)).timeline_
