@@ -21,8 +21,9 @@ class Distributed(Dispatcher):
     """Tasks of a dask cluster; each result is queued as it arrives.
 
     The payload is scattered once, to all workers. Dask runs a task again whose worker
-    died; one that has taken several workers with it (``KilledWorker``; how many, says
-    dask's ``distributed.scheduler.allowed-failures``) has failed.
+    died, and gives up one that was with several that did (``KilledWorker``; how many,
+    says dask's ``distributed.scheduler.allowed-failures``), also if it only waited there
+    behind the culprit. So it runs again alone, and has failed when dask gives it up then.
 
     Scattered data are lost with the last worker that holds them, and all tasks with
     them. They are scattered anew then, and the tasks repeated one by one: one of them
@@ -41,7 +42,7 @@ class Distributed(Dispatcher):
         self._cancelled, self._killed = CancelledError, KilledWorker
         self._client, self._options = backend.client, backend.submit_kwargs
         self._waiting = []  # calls
-        self._suspects = []  # calls that ended with the last worker: to run alone
+        self._suspects = []  # calls that workers died with: to run alone
         self._n_lost_alone = 0  # how often the first of them did it again
         self._running = {}  # dask's future -> call
         self._results = queue.SimpleQueue()
@@ -109,6 +110,9 @@ class Distributed(Dispatcher):
                 return None
             outcomes = self._died(call, "every worker of the cluster, again and again")
         except self._killed as error:
+            if not is_alone:  # dask blames all that waited on a worker for its death
+                self._suspects.append(call)
+                return None
             outcomes = self._died(call, f"{error.allowed_failures + 1} workers")
         if is_alone:
             del self._suspects[0]
