@@ -22,8 +22,9 @@ class Distributed(Dispatcher):
 
     The payload is scattered once, to all workers. Dask runs a task again whose worker
     died, and gives up one that was with several that did (``KilledWorker``; how many,
-    says dask's ``distributed.scheduler.allowed-failures``), also if it only waited there
-    behind the culprit. So it runs again alone, and has failed when dask gives it up then.
+    says dask's ``distributed.scheduler.allowed-failures``), also if it only waited
+    behind the culprit. It runs again alone then; when dask gives it up once more, it
+    has failed.
 
     Scattered data are lost with the last worker that holds them, and all tasks with
     them. They are scattered anew then, and the tasks repeated one by one: one of them
