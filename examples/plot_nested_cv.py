@@ -1,6 +1,6 @@
 """
-How much does best_score_ flatter?
-==================================
+How much does ``best_score_`` flatter?
+======================================
 
 **Question:** the search says 0.71. May I write that into the report?
 
