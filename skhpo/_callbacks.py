@@ -266,3 +266,9 @@ class Log:
             "search ends after %d trials and %.3g s (%s): best score %.6g with %s",
             *(end.n_done, end.elapsed, why, end.best_score, end.best_params),
         )
+
+
+def those_who_listen(callbacks: Sequence[Callable]) -> list[Callable]:
+    """Return the callbacks but for the log, where nobody reads it: the usual case."""
+    is_read = logger.isEnabledFor(logging.INFO)
+    return [c for c in callbacks if is_read or not isinstance(c, Log)]

@@ -25,6 +25,7 @@ from skhpo._callbacks import (
     Progress,
     SearchBegin,
     SearchEnd,
+    those_who_listen,
     told_of_search,
 )
 from skhpo._errors import did_you_mean, warn_user
@@ -243,11 +244,7 @@ class SequentialSearchCV(BaseSearchCV):
         - ``param_<name>``: numbers as numbers, True and False as such, everything else
           as text; missing where the parameter is not active.
         """
-        if "cv_results_" not in vars(self):
-            raise AttributeError(
-                f"This {type(self).__name__} is not fitted yet: results_ is there "
-                "after fit."
-            )
+        self._check_there("results_", "cv_results_")
         return tidy(self.cv_results_, self._steering_name())
 
     @property
@@ -268,12 +265,16 @@ class SequentialSearchCV(BaseSearchCV):
 
         It is there after an interrupted search, too. ``TimelineDisplay`` draws it.
         """
-        if "_timeline" not in vars(self):
-            raise AttributeError(
-                f"This {type(self).__name__} is not fitted yet: timeline_ is there "
-                "after fit."
-            )
+        self._check_there("timeline_", "_timeline")
         return Timeline(**self._timeline).frame()
+
+    def _check_there(self, name, source):
+        """Refuse to show ``name`` before ``fit`` has left what it is made of."""
+        if source not in vars(self):
+            raise AttributeError(
+                f"This {type(self).__name__} is not fitted yet: {name} is there after "
+                "fit."
+            )
 
     def _steering_name(self):
         """Return the name of the score that steered the search, or chose its best."""
@@ -918,6 +919,9 @@ def _resolve_n_points(n_points, n_jobs, n_splits):
 
 def _call_back(task, planned, trial):
     """Tell the callbacks of a committed trial; return a reason to stop, or None."""
+    callbacks = those_who_listen(task.callbacks)
+    if not callbacks:
+        return None
     archive = task.archive
     best, scores = archive.incumbent, archive.mean_scores(trial)
     progress = Progress(
@@ -939,7 +943,7 @@ def _call_back(task, planned, trial):
         is_best=best is trial,
         is_replayed=task.journal.was_committed(trial),
     )
-    stops = [bool(callback(progress)) for callback in task.callbacks]
+    stops = [bool(callback(progress)) for callback in callbacks]
     return "callback" if any(stops) else None
 
 
