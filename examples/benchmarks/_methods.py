@@ -492,16 +492,16 @@ def gp(problem, n_iter, seed, trace, n_points=1, **options):
     constants of the modules.
     """
     from skhpo import optimizers
-    from skhpo.space import Space, default_params
+    from skhpo.space import Space, starting_points
 
     constants, options = _split(options)
     rng = np.random.default_rng(seed)
     space = Space(our_space(problem))
-    own = default_params(space, problem.estimator)
     options = {"n_initial": optimizers.initial_design_size(space, n_iter), **options}
+    starts = starting_points(space, problem.estimator)[: options["n_initial"]]
     with patched(constants):
         model = optimizers.GaussianProcessOptimizer(space, rng=rng, **options)
-        first = optimizers.FixedPoints(space, [] if own is None else [own], rng=rng)
+        first = optimizers.FixedPoints(space, starts, rng=rng)
         optimizer = optimizers.Chain([first], then=model)
         _in_flight(problem, space, optimizer, n_iter, n_points, trace)
 

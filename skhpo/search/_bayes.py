@@ -108,10 +108,10 @@ class BayesSearchCV(SequentialSearchCV):
         optimizers have none.
 
     initial_points : int or "auto", default="auto"
-        Settings that are tried before the model takes over: the estimator's own
-        parameters where they lie in the space, then a scrambled Sobol design. "auto" is
-        the number of dimensions plus one, between 6 and 10, and at most a quarter of
-        ``n_iter``.
+        Settings that are tried before the model takes over: the estimator's own values
+        in each alternative of the space (the middle of a range in which its value has
+        no place), then a scrambled Sobol design. "auto" is the number of dimensions
+        plus one, between 6 and 10, and at most a quarter of ``n_iter``.
 
     initial_params : dict or list of dicts, default=None
         Settings to try first, complete ones: all parameters of the space (of one of the
@@ -408,6 +408,7 @@ class BayesSearchCV(SequentialSearchCV):
             space,
             given,
             estimator=self.estimator,
+            n_starts=self._n_initial(space),
             make_model=lambda: self._model_optimizer(space, budget_used, rng),
             rng=rng,
         )

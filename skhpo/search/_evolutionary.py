@@ -16,6 +16,7 @@ from skhpo.optimizers import (
     automatic_evolution,
     fits_in,
     has_cmaes,
+    initial_design_size,
     require_cmaes,
 )
 from skhpo.schedulers import Fifo
@@ -239,12 +240,13 @@ class EvolutionarySearchCV(SequentialSearchCV):
         in populations. ``parents``: their rows, as text ("3,17"; "" = none).
         ``operator``: what made it, such as "current-to-pbest" or
         "crossover+mutation". ``origin``: "initial_params", "default" (the estimator's
-        own setting), "warm_start", "initial" (a design that fills the space) or "ask"
-        (the algorithm). Where a candidate failed there are ``status`` and ``error``;
-        with ``racing`` there are ``status`` ("complete", "raced_out" or "failed"),
-        ``n_splits_evaluated``, and ``mean_test_score_partial``, an estimate of the mean
-        score where folds were skipped; their scores and the ``mean_test_score`` of such
-        a row are nan, and it ranks after all complete ones.
+        own values in each alternative of the space), "warm_start", "initial" (a design
+        that fills the space) or "ask" (the algorithm). Where a candidate failed there
+        are ``status`` and ``error``; with ``racing`` there are ``status`` ("complete",
+        "raced_out" or "failed"), ``n_splits_evaluated``, and
+        ``mean_test_score_partial``, an estimate of the mean score where folds were
+        skipped; their scores and the ``mean_test_score`` of such a row are nan, and it
+        ranks after all complete ones.
 
     history_ : DataFrame
         One row per generation: ``generation``, ``n_candidates``, ``best`` (score so
@@ -509,6 +511,7 @@ class EvolutionarySearchCV(SequentialSearchCV):
             space,
             given,
             estimator=self.estimator,
+            n_starts=initial_design_size(space, self.n_iter or 100),
             make_model=lambda: self._evolution(space, rng),
             rng=rng,
         )

@@ -585,6 +585,7 @@ class HyperbandSearchCV(SequentialSearchCV):
             space,
             given,
             estimator=self.estimator,
+            n_starts=initial_design_size(space, budget.n_candidates),
             make_model=lambda: self._model_optimizer(name, space, budget, rng),
             rng=rng,
         )

@@ -9,7 +9,7 @@ from skhpo.optimizers import (
     check_own_optimizer,
     make_own_optimizer,
 )
-from skhpo.space import default_params
+from skhpo.space import starting_points
 
 #: Optimizers that do not learn.
 DESIGNS = {"random": RandomDesign, "sobol": SobolDesign}
@@ -28,19 +28,18 @@ def check_optimizer(optimizer, possible):
         )
 
 
-def make_chain(optimizer, space, given, *, estimator, make_model, rng):
+def make_chain(optimizer, space, given, *, estimator, n_starts, make_model, rng):
     """Return the settings given by the user, then what ``optimizer`` proposes.
 
     A name of :data:`DESIGNS`, or a user's own, comes right after them. For any other
-    name, ``make_model()`` makes what learns, which starts from the estimator's own
-    setting.
+    name, ``make_model()`` makes what learns. It starts from the estimator's own values:
+    one setting per alternative of the space, ``n_starts`` at most.
     """
     given = FixedPoints(space, given, origin="initial_params", rng=rng)
     if not isinstance(optimizer, str):
         return Chain([given], then=make_own_optimizer(optimizer, space, rng=rng))
     if optimizer in DESIGNS:
         return Chain([given], then=DESIGNS[optimizer](space, rng=rng))
-    own = default_params(space, estimator)
-    points = [] if own is None else [own]
-    default = FixedPoints(space, points, origin="default", rng=rng)
+    starts = starting_points(space, estimator)[:n_starts]
+    default = FixedPoints(space, starts, origin="default", rng=rng)
     return Chain([given, default], then=make_model())

@@ -1,6 +1,6 @@
 """The estimator's own current parameters, as a setting of a space."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,11 @@ def default_params(
 ) -> tuple[NDArray[np.float64], dict[str, Any]] | None:
     """Where an estimator stands in a space before it is tuned: a point, its params.
 
-    Numbers outside a range move to its nearer end. Other values must be among the
-    choices; an estimator is found by its type and parameters. Of several alternatives
-    the first in which the estimator can be expressed counts.
+    Numbers outside a range move to its nearer end, but for integers beside a range of
+    fractions, which mean something else: a tree's ``min_samples_split=2`` is a number
+    of rows, 0.5 a share of them. Other values must be among the choices; an estimator
+    is found by its type and parameters. Of several alternatives the first in which the
+    estimator can be expressed counts.
 
     Parameters
     ----------
@@ -58,6 +60,52 @@ def default_params(
     return None
 
 
+def starting_points(
+    space: Space, estimator: Any
+) -> list[tuple[NDArray[np.float64], dict[str, Any]]]:
+    """Where a search can start: the estimator's own values in every alternative.
+
+    Where a value has no place, as ``gamma="scale"`` has none in a range of numbers, the
+    middle of the range or the first choice stands in for it. An estimator among the
+    choices brings its own values along.
+
+    Parameters
+    ----------
+    space : Space
+        Where the settings must lie.
+    estimator : estimator
+        Whose ``get_params`` is asked.
+
+    Returns
+    -------
+    points : list of (ndarray of shape (n_dims,), dict)
+        The estimator's own setting first, where it has one (:func:`default_params`);
+        then one of each other alternative. Only settings that meet the constraints.
+
+    Examples
+    --------
+    >>> from sklearn.svm import SVC
+    >>> from skhpo.space import Space, starting_points
+    >>> kernels = [
+    ...     {"kernel": ["linear"], "C": (0.01, 100.0, "log-uniform")},
+    ...     {"kernel": ["rbf"], "gamma": (1e-4, 1.0, "log-uniform")},
+    ... ]
+    >>> [params for _, params in starting_points(Space(kernels), SVC(C=1.0))]
+    [{'kernel': 'linear', 'C': 1.0}, {'kernel': 'rbf', 'gamma': 0.01}]
+    """
+    own = default_params(space, estimator)
+    found = {} if own is None else {space.key(own[0]): own}
+    for branch in range(space.n_branches):
+        if own is not None and branch == space.branch_of(own[0]):
+            continue
+        current = _with_choices(space, branch, _current_params(estimator))
+        params = _params_in(space, branch, current, otherwise=_middle)
+        point = space.point_in(branch, params)
+        if space.is_feasible(point):
+            found.setdefault(space.key(point), (point, params))
+    return list(found.values())
+
+
 def _current_params(estimator: Any) -> Mapping[str, Any]:
     try:
         params = estimator.get_params()
@@ -66,8 +114,63 @@ def _current_params(estimator: Any) -> Mapping[str, Any]:
     return params if isinstance(params, Mapping) else {}
 
 
-def _params_in(space: Space, branch: int, current: Mapping[str, Any]) -> dict[str, Any]:
-    """The current values as values of a branch; ValueError where one has no place."""
+def _with_choices(
+    space: Space, branch: int, current: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The current values; a choice not among its options becomes the first of them.
+
+    An estimator comes with its own values, so that a step stands before what it holds.
+    """
+    current = dict(current)
+    columns = [space.columns[j] for j in space.layout.members[branch]]
+    for column in sorted(columns, key=lambda column: column.name):
+        options = getattr(column.dimension, "choices", None)
+        if options is None or _has_place(column.dimension, column.name, current):
+            continue
+        first = current[column.name] = column.dimension.value(0.0)
+        own = _current_params(first)
+        current.update({f"{column.name}__{name}": own[name] for name in own})
+    return current
+
+
+def _has_place(dimension, name: str, current: Mapping[str, Any]) -> bool:
+    try:
+        _placed(dimension, name, current)
+    except ValueError:
+        return False
+    return True
+
+
+def _placed(dimension, name: str, current: Mapping[str, Any]) -> Any:
+    """The current value, moved into its range; ValueError where it has no place."""
+    if name not in current:
+        raise ValueError(f"{name!r} is not a parameter of the estimator now")
+    value, placed = current[name], dimension.clip(current[name])
+    if (
+        dimension.is_continuous
+        and isinstance(value, int)
+        and placed <= 1
+        and placed < value
+    ):
+        # as in a tree's min_samples_split: 2 is a number of rows, .5 a share of them
+        raise ValueError(f"{value!r} counts, {dimension!r} holds fractions")
+    return placed
+
+
+def _middle(dimension) -> Any:
+    return dimension.value(0.5)
+
+
+def _params_in(
+    space: Space,
+    branch: int,
+    current: Mapping[str, Any],
+    otherwise: Callable[[Any], Any] | None = None,
+) -> dict[str, Any]:
+    """The current values as values of a branch.
+
+    Where one has no place: ``otherwise(dimension)``, or a ValueError without that.
+    """
     layout = space.layout
     values: dict[int, Any] = {}
     cells: dict[int, int] = {}
@@ -77,9 +180,10 @@ def _params_in(space: Space, branch: int, current: Mapping[str, Any]) -> dict[st
         if not holds(layout.conditions_in(branch, index), cells):
             continue
         name, dimension = space.columns[index].name, space.columns[index].dimension
-        if name not in current:
-            raise ValueError(f"{name!r} is not a parameter of the estimator now")
-        values[index] = dimension.clip(current[name])
+        if otherwise is None or _has_place(dimension, name, current):
+            values[index] = _placed(dimension, name, current)
+        else:
+            values[index] = otherwise(dimension)
         if not dimension.is_continuous:
             position = np.float64(dimension.position(values[index]))
             cells[index] = int(dimension.cell(position))
