@@ -184,6 +184,32 @@ def test_every_problem_gets_settings_that_its_estimator_takes(bench):
             problem.estimator.set_params(**params)
 
 
+def test_a_drawn_problem_is_one_and_the_same_and_takes_its_settings(bench):
+    _drawn = bench("_drawn")
+    rng = np.random.default_rng(0)
+    for name in [
+        f"{kind}/{number}" for kind in ("drawn", "pipe") for number in range(30)
+    ]:
+        problem, again = _drawn.Drawn(name), _drawn.Drawn(name)
+        np.testing.assert_array_equal(problem.data[0], again.data[0])
+        assert len(problem.branches) == (3 if name.startswith("pipe") else 1)
+        params = [branch.sample(rng) for branch in problem.branches]
+        assert problem.evaluate(params[0]) == again.evaluate(params[0])
+        for branch, values in zip(problem.branches, params, strict=True):
+            assert set(values) == {*branch.fixed, *branch.space}
+            problem.estimator.set_params(**values)
+
+
+@pytest.mark.parametrize("name", ["drawn/3", "pipe/3"])
+def test_searches_run_on_drawn_problems(bench, name):
+    for method in ("ours", "ours-per-family", "random"):
+        result = bench("bench_drawn").run(name, method, seed=1, n_iter=7)
+        assert result["error"] is None
+        assert result["seed"] == 1
+        assert np.isfinite(result["scores"]).all()
+        assert len(result["scores"]) == 7
+
+
 # --------------------------------------------------------------------------- methods
 
 NAMES = ("DT/wine/acc", "lasso/diabetes/mse", "noisy-DT/diabetes/mse", "pipe/wine/acc")

@@ -114,10 +114,10 @@ def _run_all(keys, n_jobs, run):
             yield record
 
 
-def run(problem, method, seed, n_iter):
+def run(problem, method, seed, n_iter, of=_problems.Problem):
     """One search. Never raises: a method that breaks keeps what it had found."""
     function, options = _methods.parse(method)
-    task = _problems.Problem(problem)
+    task = of(problem)
     n_iter = _problems.budget(problem, n_iter)
     np.random.seed(seed)  # noqa: NPY002 -- what unseeded estimators draw from
     start = time.perf_counter()
