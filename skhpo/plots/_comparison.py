@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from skhpo.plots._figure import CYCLE, figure_and_ax, legend_above
+from skhpo.plots._figure import CYCLE, figure_and_ax, legend_above, limit_scores
 from skhpo.plots._history import X_LABELS, check_x, positions
 from skhpo.plots._table import best_so_far, is_final_height, read_table
 
@@ -183,6 +183,9 @@ class SearchComparisonDisplay:
                 alpha=0.15,
                 linewidth=0,
             )
+        drawn = [curve[k] for curve in self.curves.values() for k in ("median", "low")]
+        top = max(curve["high"].max() for curve in self.curves.values())
+        limit_scores(self.ax_, np.concatenate(drawn), top=top, note=False)
         ylabel = f"Best mean test {self.metric} so far"
         self.ax_.set(xlabel=self.x_label, ylabel=ylabel)
         legend_above(self.ax_)

@@ -71,3 +71,17 @@ def test_each_search_is_a_line(plt, grid, bayes, hyperband):
     assert display.lines_["bayes"].get_ydata()[-1] == bayes.best_score_
     assert display.ax_.get_xlabel() == "Rows of cv_results_"
     assert display.ax_.get_ylabel() == "Best mean test score so far"
+
+
+def test_a_poor_start_does_not_press_the_lines_together(plt):
+    def curve(first, last):
+        best = np.append([first] * 2, np.linspace(last - 0.05, last, 28))
+        x = np.arange(1.0, 31.0)
+        return {"x": x, "median": best, "low": best - 0.01, "high": best + 0.01}
+
+    poor = SearchComparisonDisplay({"a": curve(-40, 0.97), "b": curve(0.3, 0.95)})
+    low, high = poor.plot().ax_.get_ylim()
+    assert 0.5 < low < 0.9
+    assert 0.98 <= high < 1.1
+    fair = SearchComparisonDisplay({"a": curve(0.91, 0.97)}).plot()
+    assert fair.ax_.get_ylim()[0] <= 0.9
