@@ -249,3 +249,25 @@ def test_nested_searches_share_a_file(tmp_path):
 def test_nested_searches_in_other_processes_share_a_file(tmp_path):
     counts = nested(tmp_path / "trials.csv", 2)
     assert [[4, 4]] * 3 == counts[:3] and len(counts) in (3, 4)
+
+
+def test_a_resumed_search_is_recorded_anew_and_whole(tmp_path):
+    path, checkpoint = tmp_path / "trials.csv", tmp_path / "checkpoint"
+    search = BayesSearchCV(
+        SVC(),
+        {"C": (0.01, 100.0, "log-uniform")},
+        n_iter=5,
+        cv=3,
+        random_state=0,
+        checkpoint=checkpoint,
+        callbacks=[CSVWriter(path), interrupt],
+    )
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(X, y)
+    search.set_params(callbacks=CSVWriter(path)).fit(X, y)
+    first, second = (
+        rows for _, rows in pd.read_csv(path).groupby("search", sort=False)
+    )
+    assert len(first) < len(second) == 5
+    assert second["score"].tolist() == pytest.approx(search.results_["score"].tolist())
+    assert first["score"].tolist() == second["score"].tolist()[: len(first)]
