@@ -300,3 +300,8 @@ class Drawn(Problem):
     def data(self):
         """X, y."""
         return self._parts[0]
+
+
+def problem(name):
+    """The problem of that name, drawn or one of ``_problems.py``."""
+    return Problem(name) if name.count("/") == 2 else Drawn(name)

@@ -1,6 +1,7 @@
 """What does racing over the folds save, and what does it cost?
 
-Two tables. Real tuning problems (``_problems.py``), 5 folds.
+Two tables. Real tuning problems (``_problems.py``), 5 folds; with ``--drawn 60`` as
+many drawn at random (``_drawn.py``).
 
 *Replays*: fixed lists of candidates, all folds of which were fitted, are raced as if
 they came one by one, in the order in which a search proposed them and in random orders.
@@ -20,6 +21,7 @@ import argparse
 import warnings
 
 import _common  # first of all that loads numpy: it limits the BLAS threads
+import _drawn
 import _methods
 import _problems
 import numpy as np
@@ -67,6 +69,7 @@ def parse_arguments():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--problems", nargs="+", default=SUITE, choices=_problems.ALL)
+    parser.add_argument("--drawn", type=int, help="so many drawn problems instead")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--n-iter", type=int, default=40, help="candidates")
     parser.add_argument("--orders", type=int, default=30, help="random ones per list")
@@ -74,6 +77,8 @@ def parse_arguments():
     args = parser.parse_args()
     if args.quick:
         args.problems, args.seeds = QUICK, 2
+    if args.drawn:
+        args.problems = [f"drawn/{number}" for number in range(args.drawn)]
     return args
 
 
@@ -96,7 +101,7 @@ def live_runs(name, args):
 
 def search(name, args, seed, **options):
     """Return the fold scores (candidates, folds) of a search, nan where skipped."""
-    problem = _problems.Problem(name)
+    problem = _drawn.problem(name)
     if options.get("optimizer") != "random":
         options["initial_points"] = 8
     fitted = BayesSearchCV(
@@ -105,7 +110,7 @@ def search(name, args, seed, **options):
         n_iter=5 * args.n_iter,
         stop=Fits(args.n_iter * K),
         scoring=problem.scoring,
-        cv=K,
+        cv=problem.cv,
         refit=False,
         random_state=seed,
         **options,
@@ -171,7 +176,8 @@ def orders(scores, order, args, rng):
 
 def replay(name, scores, rule):
     """Race a list of candidates; return what came of it."""
-    race = make_race(RULES[rule], K, 1.0 if name.endswith("acc") else 0.0)
+    is_accuracy = _drawn.problem(name).scoring.endswith("accuracy")
+    race = make_race(RULES[rule], K, float(is_accuracy))
     means, best, n_folds, errors = scores.mean(axis=1), None, [], []
     for row, mean in zip(scores, means, strict=True):
         n = race.n_folds(row)
@@ -189,7 +195,7 @@ def replay(name, scores, rule):
         loss=loss,
         share=loss / max(means.max() - np.median(means), 1e-12),
         errors=np.array(errors),
-        is_accuracy=name.endswith("acc"),
+        is_accuracy=is_accuracy,
     )
 
 
