@@ -239,7 +239,9 @@ class SequentialSearchCV(BaseSearchCV):
         - ``score``, ``std``, ``rank``: of the score that steers the search; where
           racing skipped folds, ``score`` is the estimate that the rank goes by. Of
           several metrics the others are ``score_<metric>``;
-        - ``n_resources``: how far it was trained, where that differs;
+        - what else ``cv_results_`` tells of a trial: ``n_resources``, how far it was
+          trained, where that differs; its ``generation``, ``rung`` or ``member``;
+          ``n_splits_evaluated`` where folds were skipped;
         - ``fit_time``: mean seconds of a fit;
         - ``param_<name>``: numbers as numbers, True and False as such, everything else
           as text; missing where the parameter is not active.

@@ -525,7 +525,8 @@ def load_results(path):
     Returns
     -------
     results : DataFrame
-        A row per trial that is done, with the columns of ``search.results_``. Of a
+        A row per trial that is done, with the columns of ``search.results_`` but for
+        those that say where a trial stands in its search (a generation, a rung). Of a
         folder, those of all searches, and a column ``search`` with the name of the
         file.
 

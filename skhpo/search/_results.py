@@ -9,6 +9,10 @@ import pandas as pd
 
 from skhpo._table import MEAN, PARTIAL, metrics_of
 
+#: What names of scikit-learn begin with.
+_OF_SCIKIT_LEARN = ("param_", "split", "mean_", "std_", "rank_")
+_TOLD_OTHERWISE = ("params", "status", "error")
+
 
 def tidy(table: Mapping[str, Any], metric: str | None = None) -> pd.DataFrame:
     """A row per trial; ``metric`` is the one that steers, None = the first.
@@ -39,12 +43,16 @@ def tidy(table: Mapping[str, Any], metric: str | None = None) -> pd.DataFrame:
     for other in metrics:
         if other != first:
             columns[f"score_{other}"] = _scores(table, other)
-    if "n_resources" in table:
-        columns["n_resources"] = np.asarray(table["n_resources"])
+    columns |= {name: np.asarray(table[name]) for name in table if _is_label(name)}
     columns["fit_time"] = _floats(table["mean_fit_time"])
     for name in dict.fromkeys(name for params in table["params"] for name in params):
         columns[f"param_{name}"] = plain_column(name, table["params"])
     return pd.DataFrame(columns)
+
+
+def _is_label(name: str) -> bool:
+    """Whether a column says where a trial stands in a search, as a generation does."""
+    return not name.startswith(_OF_SCIKIT_LEARN) and name not in _TOLD_OTHERWISE
 
 
 def _scores(table: Mapping[str, Any], metric: str) -> np.ndarray:

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skhpo import BayesSearchCV, HyperbandSearchCV
+from skhpo import BayesSearchCV, EvolutionarySearchCV, HyperbandSearchCV
 from skhpo.search._results import plain_column, tidy
 
 X, y = make_classification(90, 5, random_state=0)
@@ -120,3 +120,22 @@ def test_before_fit_there_is_no_table():
     assert not hasattr(search, "results_")
     with pytest.raises(AttributeError, match="not fitted yet"):
         search.results_  # noqa: B018
+
+
+def test_where_a_trial_stands_in_a_search_is_in_the_table():
+    evolution = EvolutionarySearchCV(
+        LogisticRegression(),
+        {"C": (0.01, 10.0, "log-uniform")},
+        n_iter=12,
+        population_size=4,
+        cv=2,
+        random_state=0,
+    ).fit(X, y)
+    table, results = evolution.results_, evolution.cv_results_
+    for name in ("generation", "parents", "operator", "origin"):
+        assert table[name].tolist() == results[name].tolist()
+    assert table["generation"].max() > 0
+    assert table["origin"][0] == "default"
+    names = list(table.columns)
+    assert names.index("rank") < names.index("generation") < names.index("param_C")
+    assert not {"params", "error", "split0_test_score"} & set(names)
