@@ -88,10 +88,10 @@ def starting_points(
     >>> from skhpo.space import Space, starting_points
     >>> kernels = [
     ...     {"kernel": ["linear"], "C": (0.01, 100.0, "log-uniform")},
-    ...     {"kernel": ["rbf"], "gamma": (1e-4, 1.0, "log-uniform")},
+    ...     {"kernel": ["rbf"], "gamma": (0.0, 1.0)},
     ... ]
     >>> [params for _, params in starting_points(Space(kernels), SVC(C=1.0))]
-    [{'kernel': 'linear', 'C': 1.0}, {'kernel': 'rbf', 'gamma': 0.01}]
+    [{'kernel': 'linear', 'C': 1.0}, {'kernel': 'rbf', 'gamma': 0.5}]
     """
     own = default_params(space, estimator)
     found = {} if own is None else {space.key(own[0]): own}
