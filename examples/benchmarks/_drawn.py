@@ -13,10 +13,10 @@ which.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
-from _problems import Branch, Problem, choice, integer, real
+from _problems import N_FOLDS, Branch, Problem, choice, integer, real
 from sklearn import datasets
 from sklearn.base import clone
 from sklearn.decomposition import PCA
@@ -36,7 +36,7 @@ N_FAMILIES = 3  # of a conditional problem
 _KINDS = {"drawn": 0, "pipe": 1}  # first part of a name: its stream of numbers
 _SHARE_OF_CLASSIFICATION = 0.75
 _MAX_ITER = 5000  # some settings of an SVC would take minutes
-_FIVE = dict(n_splits=5, shuffle=True, random_state=0)
+_FOLDS = dict(n_splits=N_FOLDS, shuffle=True, random_state=0)
 
 
 # ------------------------------------------------------------------------------ data
@@ -231,16 +231,12 @@ def _of_step(step, space):
 class Drawn(Problem):
     """The problem of a name such as ``drawn/17`` or ``pipe/17``."""
 
-    @property
-    def _is_conditional(self):
-        return self.name.startswith("pipe/")
-
     @cached_property
     def _parts(self):
         """Its data, its branches, the pipeline and the name of its metric."""
         kind, number = self.name.split("/")
         rng = np.random.default_rng([_KINDS[kind], int(number)])
-        draw = self._draw_families if self._is_conditional else self._draw_model
+        draw = self._draw_families if kind == "pipe" else self._draw_model
         return draw(rng)
 
     def _draw_model(self, rng):
@@ -294,7 +290,7 @@ class Drawn(Problem):
     def cv(self):
         """Five shuffled folds, always the same."""
         is_regression = self.scoring.endswith("error")
-        return KFold(**_FIVE) if is_regression else StratifiedKFold(**_FIVE)
+        return KFold(**_FOLDS) if is_regression else StratifiedKFold(**_FOLDS)
 
     @property
     def data(self):
@@ -302,6 +298,7 @@ class Drawn(Problem):
         return self._parts[0]
 
 
+@lru_cache  # a replay of a race asks for its metric, and drawing makes the data
 def problem(name):
     """The problem of that name, drawn or one of ``_problems.py``."""
     return Problem(name) if name.count("/") == 2 else Drawn(name)

@@ -96,8 +96,6 @@ def starting_points(
     own = default_params(space, estimator)
     found = {} if own is None else {space.key(own[0]): own}
     for branch in range(space.n_branches):
-        if own is not None and branch == space.branch_of(own[0]):
-            continue
         current = _with_choices(space, branch, _current_params(estimator))
         params = _params_in(space, branch, current, otherwise=_middle)
         point = space.point_in(branch, params)
@@ -180,9 +178,11 @@ def _params_in(
         if not holds(layout.conditions_in(branch, index), cells):
             continue
         name, dimension = space.columns[index].name, space.columns[index].dimension
-        if otherwise is None or _has_place(dimension, name, current):
+        try:
             values[index] = _placed(dimension, name, current)
-        else:
+        except ValueError:
+            if otherwise is None:
+                raise
             values[index] = otherwise(dimension)
         if not dimension.is_continuous:
             position = np.float64(dimension.position(values[index]))
