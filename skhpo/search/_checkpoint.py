@@ -6,14 +6,13 @@ by their qualified names, estimators by their parameters, data by their values.
 """
 
 import dataclasses
-import functools
 import os
 import platform
-import types
+import re
+import reprlib
 import warnings
 from collections.abc import Mapping
 from contextlib import contextmanager
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ import numpy as np
 import pandas as pd
 import scipy
 import sklearn
-from scipy import sparse
 
 from skhpo._archive import Archive, Trial, build_cv_results
 from skhpo._errors import CheckpointError, warn_user
@@ -38,6 +36,7 @@ from skhpo._journal import (
 from skhpo._loop import MAX_TIME, NoJournal
 from skhpo._types import Job, Proposal
 from skhpo._version import __version__
+from skhpo.search._digest import digest, name_of
 from skhpo.search._results import tidy
 
 #: Parameters of the searches that do not change the table: how it is computed, what is
@@ -47,9 +46,6 @@ _NOT_IN_THE_TABLE = {
     *("max_time", "stop", "fit_timeout"),
     *("cv", "refit", "random_state"),  # in other words: splits, steering, seed
 }
-
-#: Nor do these of an estimator.
-_NOT_IN_A_MODEL = {"n_jobs", "verbose", "memory"}
 
 _SUFFIX, _MODELS = ".jsonl", ".models"
 
@@ -280,7 +276,7 @@ def fingerprint_of(search, X, y, routed, splits):
         **{k: v for k, v in params.items() if k not in _NOT_IN_THE_TABLE},
     }
     if not isinstance(params.get("optimizer"), str | None):
-        parts["optimizer"] = _name_of(params["optimizer"])
+        parts["optimizer"] = name_of(params["optimizer"])
     if params.get("warm_start_from") is not None:
         parts["warm_start_from"] = _without_times(params["warm_start_from"])
     found = {name: (digest(value), _shown(value)) for name, value in parts.items()}
@@ -297,143 +293,9 @@ def _without_times(source):
     return {k: v for k, v in table.items() if not str(k).endswith("_time")}
 
 
-def digest(value):
-    """Return a short hash of a value: the same in every process, on every machine.
-
-    Examples
-    --------
-    >>> digest({"C": 1.0}) == digest({"C": 1.0})
-    True
-    >>> digest({"C": 1.0}) == digest({"C": 2.0})
-    False
-    """
-    state = blake2b(digest_size=10)
-    _feed(state, value, ())
-    return state.hexdigest()
-
-
-def _feed(state, value, above):
-    """Add a value to a hash; ``above`` are the objects that it is a part of."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if any(value is other for other in above):
-        _tag(state, "itself")
-        return
-    above = (*above, value)
-    if value is None or isinstance(value, bool | int | float | complex | str):
-        _tag(state, type(value).__name__, repr(value))
-    elif isinstance(value, bytes | bytearray):
-        _tag(state, "bytes", len(value))
-        state.update(value)
-    elif isinstance(value, list | tuple):
-        _tag(state, type(value).__name__, len(value))
-        for part in value:
-            _feed(state, part, above)
-    elif isinstance(value, Mapping):
-        _tag(state, "dict", len(value))
-        for item in value.items():
-            _feed(state, item, above)
-    elif isinstance(value, set | frozenset):
-        _feed(state, sorted(digest(part) for part in value), above)
-    elif sparse.issparse(value):
-        _feed_sparse(state, value)
-    elif isinstance(value, pd.DataFrame | pd.Series | pd.Index):
-        _feed_frame(state, value, above)
-    elif isinstance(value, np.ndarray):
-        _feed_array(state, value, above)
-    elif hasattr(value, "__array__") and not isinstance(value, type):
-        _tag(state, _name_of(type(value)), getattr(value, "columns", ""))
-        _feed_array(state, np.asarray(value), above)
-    else:
-        _feed_object(state, value, above)
-
-
-def _tag(state, *words):
-    state.update(("|".join(map(str, words)) + "\n").encode(errors="replace"))
-
-
-def _feed_array(state, array, above):
-    _tag(state, "array", array.dtype.str, array.shape)
-    if isinstance(array, np.ma.MaskedArray):
-        _feed_array(state, np.ma.getmaskarray(array), above)
-        array = array.compressed()
-    if array.dtype.hasobject:
-        for part in array.ravel():
-            _feed(state, part, above)
-    else:
-        array = np.ascontiguousarray(array)
-        state.update(array.view(np.uint8).data if array.size else b"")
-
-
-def _feed_sparse(state, matrix):
-    matrix = matrix.tocsr()
-    _tag(state, "sparse", matrix.shape)
-    for array in (matrix.data, matrix.indices.astype(np.int64), matrix.indptr):
-        _feed_array(state, np.asarray(array), ())
-
-
-def _feed_frame(state, frame, above):
-    _tag(state, type(frame).__name__, frame.shape)
-    if isinstance(frame, pd.DataFrame):
-        _feed(state, [*frame.columns], above)
-        _feed(state, [str(dtype) for dtype in frame.dtypes], above)
-        frame = frame.set_axis(range(frame.shape[1]), axis=1)
-    try:
-        rows = pd.util.hash_pandas_object(frame)
-    except TypeError:  # cells that cannot be hashed, such as lists
-        _feed_array(state, frame.to_numpy(dtype=object), above)
-    else:
-        _feed_array(state, rows.to_numpy(), above)
-
-
-def _feed_object(state, value, above):
-    """Add functions and classes by name, anything else by its class and its parts."""
-    if isinstance(value, functools.partial):
-        _tag(state, "partial")
-        _feed(state, [value.func, value.args, value.keywords], above)
-    elif isinstance(value, type | types.FunctionType | types.BuiltinFunctionType):
-        _tag(state, "name", _name_of(value))
-    elif isinstance(value, types.MethodType):
-        _tag(state, "method", value.__func__.__name__)
-        _feed(state, value.__self__, above)
-    else:
-        _tag(state, "object", _name_of(type(value)))
-        _feed(state, _parts_of(value), above)
-
-
-def _parts_of(value):
-    """Return what makes an object different from others of its class."""
-    if hasattr(value, "get_params"):
-        params = value.get_params(deep=False)
-        return {k: v for k, v in params.items() if k not in _NOT_IN_A_MODEL}
-    if isinstance(value, np.random.RandomState):
-        return value.get_state(legacy=False)
-    if isinstance(value, np.random.Generator):
-        return value.bit_generator.state
-    if dataclasses.is_dataclass(value):  # not what it remembers beside its fields
-        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
-    if hasattr(value, "_score_func"):  # made by make_scorer
-        names = ("_score_func", "_sign", "_kwargs", "_response_method")
-        return [getattr(value, name, None) for name in names]
-    if hasattr(value, "dist") and hasattr(value, "kwds"):  # scipy's frozen laws
-        return [value.dist.name, value.args, value.kwds]
-    if hasattr(value, "__dict__"):
-        return {
-            name: part
-            for name, part in sorted(vars(value).items())
-            if not isinstance(
-                getattr(type(value), name, None), functools.cached_property
-            )
-        }
-    text = repr(value)
-    return None if " at 0x" in text else text
-
-
-def _name_of(value):
-    """Return the qualified name of a class, a function, or an object's class."""
-    if not hasattr(value, "__qualname__"):
-        value = type(value)
-    return f"{value.__module__}.{value.__qualname__}"
+_REPR = reprlib.Repr()
+_REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = _REPR.maxset = 10
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = 1000
 
 
 def _shown(value, width=60):
@@ -446,7 +308,7 @@ def _shown(value, width=60):
     if isinstance(value, list) and value and isinstance(value[0], tuple):
         return f"list of {len(value)} pairs"
     try:
-        text = " ".join(repr(value).split())
+        text = re.sub(" at 0x[0-9a-fA-F]+", "", " ".join(_REPR.repr(value).split()))
     except Exception:  # whatever a __repr__ raises
         text = type(value).__name__
     return text if len(text) <= width else text[: width - 3] + "..."
