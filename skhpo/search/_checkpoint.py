@@ -11,7 +11,7 @@ import platform
 import re
 import reprlib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from skhpo._journal import (
     is_folder,
     path_of,
     point_of_json,
+    read_bytes,
     read_record,
 )
 from skhpo._loop import MAX_TIME, NoJournal
@@ -104,6 +105,7 @@ class Session:
     path: Path
     fingerprint: dict[str, tuple[str, str]]  # part -> (hash, what a reader is shown)
     facts: dict[str, Any]  # for readers of the journal
+    check_scores: Callable[[Any], Any]  # raises ValueError when they are of others
     header: dict | None = None
     models: Path | None = None  # the folder where models are kept, if they are
 
@@ -113,23 +115,43 @@ class Session:
         return self.facts["seed"]
 
     @contextmanager
-    def journal(self, max_time, with_predictions):
+    def journal(self, max_time, with_predictions, space):
         """Open the journal for the length of the search, for nobody else."""
         file = JournalFile(self.path)
         try:
             journal = Journal(file, with_predictions)
-            header = journal.record.header
-            if header is not None:
-                _compare(self.fingerprint, header, self.path)
-                if header["seed"] != self.facts["seed"]:
-                    raise _has_changed(self.path)
-            elif self.header is not None:
-                raise _has_changed(self.path)
+            self._check(journal.record, space)
             journal.max_time = max_time
             journal.is_finished = _is_finished(journal.record, max_time)
+            if file.refusal is not None and not journal.is_finished:
+                raise CheckpointError(
+                    f"{file.refusal} The search in it is not finished: to go on with "
+                    "it, copy the file to such a place."
+                )
             yield journal
         finally:
             file.close()
+
+    def _check(self, record, space):
+        """Refuse what another search wrote, or none."""
+        header = record.header
+        if header is None and self.header is None:
+            return
+        if header is None or header["seed"] != self.facts["seed"]:
+            raise _has_changed(self.path)
+        _compare(self.fingerprint, header, self.path)
+        try:
+            _check_points(record, space)
+            if header["n_splits"] != self.facts["n_splits"]:
+                raise ValueError(f"it has {header['n_splits']} folds")
+            for outcome in record.outcomes.values():
+                if outcome.test_scores is not None:
+                    self.check_scores(outcome.test_scores)
+        except ValueError as error:
+            raise CheckpointError(
+                f"{self.path} makes no sense for this search: {error}. Choose another "
+                "path to start anew."
+            ) from error
 
     def begin(self, journal, n_points):
         """Write who this is, where nothing is written yet."""
@@ -151,7 +173,7 @@ class NoSession:
         return drawn
 
     @contextmanager
-    def journal(self, max_time, with_predictions):
+    def journal(self, max_time, with_predictions, space):
         """Return a journal that does nothing."""
         yield NoJournal()
 
@@ -176,7 +198,8 @@ def open_session(search, X, y, routed, splits):
         _warn_of_versions(header, path)
     keeps_models = getattr(checkpoint, "models", False)
     models = Path(f"{path}{_MODELS}") if keeps_models else None
-    return Session(path, fingerprint, _facts(search), header, models)
+    facts, check_scores = _facts(search), _score_check(search)
+    return Session(path, fingerprint, facts, check_scores, header, models)
 
 
 def _file_of(checkpoint, name, fingerprint):
@@ -189,7 +212,7 @@ def _file_of(checkpoint, name, fingerprint):
     except OSError as error:
         raise CheckpointError(
             f"checkpoint={path_of(checkpoint)!r}: the folder cannot be made "
-            f"({error.strerror or error})."
+            f"({error.strerror or error}). Give a path in a place where you may write."
         ) from error
     whole = digest([part[0] for part in fingerprint.values()])
     return path / f"{name}-{whole[:16]}{_SUFFIX}"
@@ -197,14 +220,9 @@ def _file_of(checkpoint, name, fingerprint):
 
 def _read_header(path):
     try:
-        with path.open("rb") as file:
-            data = file.readline()
+        data = read_bytes(path, only_first_line=True)
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise CheckpointError(
-            f"checkpoint={str(path)!r} cannot be read: {error.strerror or error}."
-        ) from error
     events, _, _ = decode(data, path)
     return read_record(events, path).header
 
@@ -214,11 +232,12 @@ def _is_finished(record, max_time):
 
     Unless the time was over then, and there is more of it now.
     """
-    if record.end is None or record.n_lost:
+    if record.end is None or record.lost:
         return False
-    if record.end["reason"] != MAX_TIME:
+    limit = record.end["max_time"]
+    if record.end["reason"] != MAX_TIME or limit is None:
         return True
-    return max_time is not None and max_time <= record.end["max_time"]
+    return max_time is not None and max_time <= limit
 
 
 def _facts(search):
@@ -232,6 +251,40 @@ def _facts(search):
         "objective": search.objective,
         "refit": search.refit if isinstance(search.refit, str) else None,
     }
+
+
+def _score_check(search):
+    """Return what raises ValueError for scores that the search's scorer never gives."""
+    if callable(search.scoring):
+        return search._steering_metric
+    is_single = isinstance(search.scoring, str | None)
+    names = set() if is_single else set(search.scoring)
+
+    def check(scores):
+        found = set(scores) if isinstance(scores, dict) else set()
+        if found != names:
+            shown = [sorted(map(str, some)) or "one score" for some in (found, names)]
+            raise ValueError("it has {}, and scoring gives {}".format(*shown))
+
+    return check
+
+
+def _check_points(record, space):
+    """Check that what was proposed are points of the space."""
+    if not record.asked:
+        return
+    points = np.array([point_of_json(event["point"]) for event in record.asked])
+    if points.shape[1] != space.n_dims:
+        raise ValueError(f"its points have {points.shape[1]} numbers")
+    is_wrong = (np.isnan(points) != np.isnan(space.snap(points))).any(axis=1)
+    if is_wrong.any():
+        raise ValueError(f"the point of trial {np.argmax(is_wrong)} has gaps")
+    for event, point in zip(record.asked, points, strict=True):
+        if (
+            event["exact"] == "plain"
+            and space.to_params(point).keys() - event["params"]
+        ):
+            raise ValueError(f"a parameter of trial {event['trial']} is missing")
 
 
 def _versions():
@@ -431,14 +484,16 @@ def load_results(path):
 
 
 def _load_one(path):
-    events, _, _ = decode(path.read_bytes(), path)
+    events, _, _ = decode(read_bytes(path), path)
     record = read_record(events, path)
     if record.header is None or not record.commits:
         return pd.DataFrame({"number": np.arange(0), "status": [], "score": []})
     try:
         return _table_of(record)
-    except (KeyError, TypeError, IndexError) as error:
-        raise CheckpointError(f"{path} makes no sense ({error!r}).") from error
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} makes no sense ({error!r}). It cannot be read as a table."
+        ) from error
 
 
 def _table_of(record):
