@@ -37,6 +37,7 @@ from skhpo._journal import (
 from skhpo._loop import MAX_TIME, NoJournal
 from skhpo._types import Job, Proposal
 from skhpo._version import __version__
+from skhpo.evaluation import kept_files
 from skhpo.search._digest import digest, name_of
 from skhpo.search._results import tidy
 
@@ -184,7 +185,8 @@ def open_session(search, X, y, routed, splits):
     Raises
     ------
     CheckpointError
-        When it is another search's, or cannot be read.
+        When it is another search's, or cannot be read, or the folder of its models is
+        not ours.
     """
     checkpoint = search.checkpoint
     if checkpoint is None:
@@ -196,8 +198,11 @@ def open_session(search, X, y, routed, splits):
     if header is not None:
         _compare(fingerprint, header, path)
         _warn_of_versions(header, path)
-    keeps_models = getattr(checkpoint, "models", False)
-    models = Path(f"{path}{_MODELS}") if keeps_models else None
+    models = None
+    keeps_any = getattr(search, "keep_models", "none") != "none"
+    if keeps_any and getattr(checkpoint, "models", False):
+        models = Path(f"{path}{_MODELS}")
+        kept_files(models)  # refuses a folder of somebody else
     facts, check_scores = _facts(search), _score_check(search)
     return Session(path, fingerprint, facts, check_scores, header, models)
 
