@@ -32,7 +32,8 @@ PARTS = {
     "_archive": {"_types", "_sklearn", "_errors"},
     "_stopping": {"_types", "_archive", "_clock", "space", "surrogates", "_errors"},
     "_callbacks": {"_types", "_archive", "_clock", "_sklearn", "_errors"},
-    "_journal": {"_types", "_archive", "_errors"},
+    "_events": set(),
+    "_journal": {"_types", "_archive", "_events", "_errors"},
     "_loop": {"_types", "_archive", "_clock", "_stopping", "_callbacks", "_errors"},
 }
 READERS = {

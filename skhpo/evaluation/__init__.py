@@ -16,7 +16,7 @@ from skhpo.evaluation._resources import (
     resource_info,
 )
 from skhpo.evaluation._rows import keeps_groups, nest_rows, trains_on_the_past
-from skhpo.evaluation._states import KeptStates, open_store
+from skhpo.evaluation._states import KeptStates, kept_files, open_store
 from skhpo.evaluation._stepper import (
     Model,
     Seeds,
@@ -66,6 +66,7 @@ __all__ = [
     "fit_metadata",
     "head_of",
     "keeps_groups",
+    "kept_files",
     "make_race",
     "nest_rows",
     "open_dispatcher",

@@ -5,16 +5,22 @@ as read-only memory maps, on which ``MLPClassifier.partial_fit`` raises and
 ``SGDClassifier.partial_fit`` takes the process down. Bytes and file names pass.
 """
 
+import os
 import pickle
-import shutil
+import re
+import stat
+from contextlib import suppress
 from math import inf
 from pathlib import Path
 from zlib import crc32
 
 from joblib import wrap_non_picklable_objects
 
-from skhpo._errors import warn_user
+from skhpo._errors import CheckpointError, warn_user
 from skhpo.evaluation._folders import Folder
+
+#: Names of the files of :class:`KeptStates`: trial, fold, checksum.
+_KEPT_NAME = re.compile(r"\d+-\d+-[0-9a-f]{8}\.pickle")
 
 #: ``keep_models="auto"`` holds so many bytes in memory before it goes to disk.
 MEMORY_BYTES = 512 * 2**20
@@ -177,21 +183,26 @@ class KeptStates(StateStore):
     Parameters
     ----------
     folder : path-like
-        Is made when the first state is put.
+        Is made when the first state is put, for the user alone.
     recorded : collection of (int, int)
         Keys (trial, fold) whose states may be gone on from; other files are removed.
+
+    Raises
+    ------
+    CheckpointError
+        When the folder holds something else, or others can write to it.
     """
 
     def __init__(self, folder, recorded=()):
         super().__init__(limit=0)
         self._kept = Path(folder)
         self._found = {}  # key -> what an earlier process left
-        for path in sorted(self._kept.glob("*.pickle")):
+        for path in kept_files(self._kept):
             key = tuple(int(number) for number in path.name.split("-")[:2])
             if key in recorded:
                 self._found[key] = path
             else:
-                path.unlink(missing_ok=True)
+                _remove(path)
 
     def put(self, key, state):
         """Keep a state; None = that which an earlier process kept, if it is sound."""
@@ -200,22 +211,95 @@ class KeptStates(StateStore):
             self._states[key] = path
             return
         if path is not None:
-            path.unlink(missing_ok=True)
+            _remove(path)
         super().put(key, state)
 
     def discard(self):
-        """Remove all files: the search is done."""
+        """Remove our files, and the folder if nothing else is in it."""
         self.close()
-        shutil.rmtree(self._kept, ignore_errors=True)
+        for path in self._kept.glob("*.pickle"):
+            if _KEPT_NAME.fullmatch(path.name):
+                _remove(path)
+        with suppress(OSError):
+            self._kept.rmdir()
 
     def _path_for(self, key, state):
-        self._kept.mkdir(parents=True, exist_ok=True)
+        self._kept.mkdir(mode=0o700, parents=True, exist_ok=True)
+        reason = _why_not_ours(self._kept)
+        if reason is not None:  # somebody made it in the meantime
+            raise OSError(f"{self._kept} {reason}")
         trial, fold = key
         return self._kept / f"{trial}-{fold}-{crc32(state):08x}.pickle"
+
+
+def kept_files(folder):
+    """Return the files of a folder of :class:`KeptStates`, sorted.
+
+    Raises
+    ------
+    CheckpointError
+        When it is not a folder of our own with nothing else in it.
+    """
+    folder = Path(folder)
+    if not os.path.lexists(folder):
+        return []
+    try:
+        reason = _why_not_ours(folder)
+        files = [] if reason else sorted(folder.iterdir())
+        reason = reason or _why_not_kept(files, folder)
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror or error})"
+    if reason is not None:
+        raise CheckpointError(
+            f"The folder of models {folder} {reason}. Models are pickles, which can "
+            "run code, so that it may hold nothing but those of this checkpoint, and "
+            "be open to nobody else. Nothing in it was changed. Move it away, or "
+            "choose another path for checkpoint=; without models=True no folder is "
+            "needed."
+        )
+    return files
+
+
+def _why_not_ours(folder):
+    """Return why a folder may not be used; None = it may be."""
+    status = os.lstat(folder)
+    if stat.S_ISLNK(status.st_mode):
+        return "is a symbolic link"
+    if not stat.S_ISDIR(status.st_mode):
+        return "is no folder"
+    if not hasattr(os, "getuid"):  # Windows
+        return None
+    if status.st_uid != os.getuid():
+        return "belongs to another user"
+    if status.st_mode & 0o022:
+        return f"can be written by others (mode {stat.S_IMODE(status.st_mode):o})"
+    return None
+
+
+def _why_not_kept(files, folder):
+    """Return which files of a folder are not ours; None = all are."""
+    is_open = os.lstat(folder).st_mode & 0o011
+    not_ours = [file.name for file in files if not _is_kept(file, is_open)]
+    if not not_ours:
+        return None
+    shown = ", ".join(map(repr, not_ours[:3]))
+    return f"holds other files: {shown}{', ...' if len(not_ours) > 3 else ''}"
+
+
+def _is_kept(file, is_open):
+    """Return whether a file has a name of ours, and only its user can write to it."""
+    mode = os.lstat(file).st_mode
+    is_ours = stat.S_ISREG(mode) and _KEPT_NAME.fullmatch(file.name)
+    return is_ours and not (is_open and mode & 0o022)
+
+
+def _remove(path):
+    with suppress(OSError):  # in a place where nothing can be written
+        path.unlink()
 
 
 def _is_sound(path):
     try:
         return path.stem.split("-")[2] == f"{crc32(path.read_bytes()):08x}"
-    except (OSError, IndexError):
+    except OSError:
         return False

@@ -506,7 +506,8 @@ class SequentialSearchCV(BaseSearchCV):
     def _search(self, task):
         """Evaluate candidates until the search ends; publish what came of it."""
         keeps = bool(self.store_predictions)
-        with task.session.journal(self.max_time, keeps) as task.journal:
+        session, limit = task.session, self.max_time
+        with session.journal(limit, keeps, task.space) as task.journal:
             return self._run(task)
 
     def _run(self, task):
