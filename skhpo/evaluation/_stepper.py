@@ -26,6 +26,7 @@ weights) is taken back at its end: between steps, and in the refitted model, par
 read as the user wrote them.
 """
 
+import pickle
 import threading
 import warnings
 from collections.abc import Callable, Mapping
@@ -178,14 +179,20 @@ class Family:
     """How a kind of estimator grows.
 
     ``param`` counts the units, where a parameter does; ``full`` is the number of units
-    of a full model, or the name of the parameter that holds it. ``needs`` holds, by
-    parameter, the values without which it does not work.
+    of a full model, or the name of the parameter that holds it.
+
+    The other three say with which parameters and fit parameters a model goes on.
+    ``needs`` holds the values that some must have. ``draws`` holds the values with
+    which nothing is drawn anew after a pause. ``free`` names those that may have any
+    value (None: all that are in neither).
     """
 
     kind: str
     param: str | None = None
     full: int | str | None = None
     needs: Mapping = field(default_factory=dict, kw_only=True)
+    draws: Mapping = field(default_factory=dict, kw_only=True)
+    free: frozenset | None = field(default=None, kw_only=True)
 
     continued = True
     seeds_itself = False  # chooses the estimator's own seed in each step
@@ -239,24 +246,28 @@ class Grown(Family):
 class Boosted(Family):
     """More rounds on top of the old model, which is handed to ``fit`` by ``keyword``.
 
-    The first step keeps the user's seed, and so equals a plain fit; later ones draw
-    their own, or they would repeat the first one's samples.
+    The first step keeps the user's seed, and so equals a plain fit. Later ones keep it,
+    too, unless they draw rows or columns: these would repeat the first step's samples.
+
+    ``rounds`` holds all names of the number of rounds, the main one first.
     """
 
     keyword: str = "init_model"
+    rounds: tuple = ("n_estimators",)
+    draws_anew: bool = False
     seeds_itself = True
 
     def advance(self, estimator, X, y, frm, step):
         """Train from ``frm`` to ``step.to`` rounds; the old model is left alone."""
         before = estimator.get_params(deep=False)
         more = clone(estimator)  # catboost refuses set_params once it is fitted
-        seed = _boost_seed(before, frm, step)
+        seed = _boost_seed(before, frm if self.draws_anew else 0, step)
         more.set_params(**{self.param: step.to - frm}, **seed)
         old = {self.keyword: estimator} if frm else {}
         _fit(more.fit, X, y, {**step.fit_params, **old})
         write_params(more, {name: before.get(name) for name in seed})
         write_params(more, {self.param: step.to})
-        return more
+        return _on_its_own(more)
 
 
 @dataclass(frozen=True)
@@ -314,6 +325,18 @@ def _boost_seed(params, frm, step):
     if frm == 0 and isinstance(params.get(name), Integral):
         return {}
     return {name: step.seeds.at(frm, own)}
+
+
+def _on_its_own(estimator):
+    """Return a model that shares no memory with the one it went on from.
+
+    A continued model of catboost reads its predecessor's memory, also after that is
+    freed. And a model that was not pickled yet hands more on than its trees, so that
+    the next rounds would depend on whether it had been.
+    """
+    if not hasattr(estimator, "_init_params"):
+        return estimator
+    return pickle.loads(pickle.dumps(estimator))
 
 
 def write_params(estimator, params):

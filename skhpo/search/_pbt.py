@@ -537,10 +537,12 @@ class PBTSearchCV(SequentialSearchCV):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that they cannot is an error here
             chosen = choose_resource(
-                self.resource, self.estimator, task.space.names, task.fit_params
+                self.resource,
+                self.estimator,
+                task.space.names,
+                task.fit_params,
+                exact=False,
             )
-        if not chosen.continued:
-            raise ValueError(cannot_go_on(self.estimator, chosen))
         grower = chosen.prefix.removesuffix("__")
         is_own = hasattr(chosen.how, "resource")  # it knows what it does
         if not is_own and grower and grower in task.space.names:
@@ -549,6 +551,8 @@ class PBTSearchCV(SequentialSearchCV):
                 "members could not copy each other. Run a search for each, or use "
                 "HyperbandSearchCV."
             )
+        if not chosen.continued:
+            raise ValueError(cannot_go_on(self.estimator, chosen))
         return chosen
 
     # ---- assemble

@@ -129,7 +129,7 @@ def replay(
     (0.001, True)
     """
     steps = _completed(_checked(schedule, estimator), random_state)
-    chosen = choose_resource(resource, estimator, (), fit_params)
+    chosen = choose_resource(resource, estimator, (), fit_params, exact=False)
     _check_changes(steps, estimator, resource, chosen)
     X, y = indexable(X, y)
     training = Training(

@@ -819,7 +819,7 @@ def test_bad_input_is_one_clear_error(estimator, space, settings, error, words):
 
 
 def test_weights_that_partial_fit_does_not_take():
-    search = HyperbandSearchCV(MLPWithout(), ALPHA, cv=2)
+    search = HyperbandSearchCV(MLPWithout(), ALPHA, resource="epochs", cv=2)
     with pytest.raises(
         TypeError, match=r"partial_fit takes no sample_weight.*n_samples"
     ):
