@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 
 from skhpo._errors import without_stack
+from skhpo._words import count
 
 _REASONS = {
     "n_iter": "all n_iter candidates were tried",
@@ -170,7 +171,8 @@ def what_was_tried(account: Account) -> str:
         full = account.status["complete"]
         candidates = f"{count(account.n_rows, 'trial')} of {candidates}"
         candidates = f"{candidates} ({full} trained in full)"
-    return f"{candidates}, {account.n_splits} folds, {count(account.n_fits, 'fit')}"
+    folds = count(account.n_splits, "fold")
+    return f"{candidates}, {folds}, {count(account.n_fits, 'fit')}"
 
 
 def what_it_took(account: Account) -> str:
@@ -186,11 +188,6 @@ def what_failed(account: Account) -> str | None:
         return None
     kinds = "; ".join(f"{k} x {line}" for line, k in account.errors)
     return f"{n} of {account.n_rows}" + (f" ({kinds})" if kinds else "")
-
-
-def count(n: int, noun: str) -> str:
-    """Return a number with its noun."""
-    return f"{n} {noun}" + ("" if n == 1 else "s")
 
 
 def duration(seconds: float) -> str:
