@@ -29,12 +29,13 @@ class Best:
     """The row that was chosen.
 
     ``n_resources`` is how far it was trained, with the unit; None where all are.
+    ``std`` is None where there is no spread to measure, as of a single fold.
     """
 
     row: int
     metric: str
     score: float
-    std: float
+    std: float | None
     params: Mapping[str, Any]
     n_resources: str | None
 
@@ -135,11 +136,12 @@ class Account:
             column = self._table.get(f"{kind}_test_{metric}")
             return np.nan if column is None else float(column[row])
 
+        std = number("std")
         return Best(
             row=row,
             metric=metric,
             score=number("mean"),
-            std=number("std"),
+            std=std if self.n_splits > 1 and np.isfinite(std) else None,
             params=self._search.best_params_,
             n_resources=self._resources_of(row),
         )
