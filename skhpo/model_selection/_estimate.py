@@ -29,6 +29,7 @@ from skhpo.model_selection._bias import (
     pooled,
     tibshirani_bias,
 )
+from skhpo.model_selection._seeds import about_seeds
 
 #: Folds that Tibshirani's correction needs.
 LEAST_FOLDS = 3
@@ -305,6 +306,9 @@ def summary(search):
     lines += _the_best(search, account)
     if account.lacks_model:
         lines.append("There is no model: the refit failed or was not reached.")
+    unseeded = about_seeds(search)
+    if unseeded is not None:
+        lines.append(unseeded)
     return Text("\n".join(_wrapped(line) for line in lines))
 
 
