@@ -22,6 +22,7 @@ PARTS = {
     "_random": {"_errors"},
     "_table": {"_errors"},
     "_statistics": set(),
+    "_words": set(),
     "_types": {"_errors"},
     "_sklearn": {"_errors"},
     "space": {"_errors"},
@@ -38,7 +39,7 @@ PARTS = {
 }
 READERS = {
     "learning_rate": {"evaluation", "_sklearn", "_errors"},
-    "importance": {"_table", "space", "surrogates", "_errors"},
+    "importance": {"_table", "_words", "space", "surrogates", "_errors"},
     "plots": {"_table", "_statistics", "importance", "space", "surrogates", "_errors"},
     "tracking": {"_callbacks", "_errors"},
 }

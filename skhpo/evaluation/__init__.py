@@ -1,6 +1,6 @@
 """Work: the only room that fits models."""
 
-from skhpo.evaluation._best_scores import best_possible_score
+from skhpo.evaluation._best_scores import best_possible_score, score_range
 from skhpo.evaluation._bins import shared_bins
 from skhpo.evaluation._dispatch import check_values, open_dispatcher
 from skhpo.evaluation._evaluator import FoldEvaluator, RacingEvaluator
@@ -79,6 +79,7 @@ __all__ = [
     "trains_on_the_past",
     "same_value",
     "schedule_of",
+    "score_range",
     "seed_of_replay",
     "swap_params",
     "swappable",

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 
 from skhpo._errors import without_stack
+from skhpo._words import count
 
 _REASONS = {
     "n_iter": "all n_iter candidates were tried",
@@ -28,12 +29,13 @@ class Best:
     """The row that was chosen.
 
     ``n_resources`` is how far it was trained, with the unit; None where all are.
+    ``std`` is None where there is no spread to measure, as of a single fold.
     """
 
     row: int
     metric: str
     score: float
-    std: float
+    std: float | None
     params: Mapping[str, Any]
     n_resources: str | None
 
@@ -134,11 +136,12 @@ class Account:
             column = self._table.get(f"{kind}_test_{metric}")
             return np.nan if column is None else float(column[row])
 
+        std = number("std")
         return Best(
             row=row,
             metric=metric,
             score=number("mean"),
-            std=number("std"),
+            std=std if self.n_splits > 1 and np.isfinite(std) else None,
             params=self._search.best_params_,
             n_resources=self._resources_of(row),
         )
@@ -170,7 +173,8 @@ def what_was_tried(account: Account) -> str:
         full = account.status["complete"]
         candidates = f"{count(account.n_rows, 'trial')} of {candidates}"
         candidates = f"{candidates} ({full} trained in full)"
-    return f"{candidates}, {account.n_splits} folds, {count(account.n_fits, 'fit')}"
+    folds = count(account.n_splits, "fold")
+    return f"{candidates}, {folds}, {count(account.n_fits, 'fit')}"
 
 
 def what_it_took(account: Account) -> str:
@@ -186,11 +190,6 @@ def what_failed(account: Account) -> str | None:
         return None
     kinds = "; ".join(f"{k} x {line}" for line, k in account.errors)
     return f"{n} of {account.n_rows}" + (f" ({kinds})" if kinds else "")
-
-
-def count(n: int, noun: str) -> str:
-    """Return a number with its noun."""
-    return f"{n} {noun}" + ("" if n == 1 else "s")
 
 
 def duration(seconds: float) -> str:

@@ -348,10 +348,17 @@ def _result(done, search, outer, repeats, groups, cost):
         n_repeats=repeats,
         is_series=split_facts(outer).is_series,
         pooled_se=_pooled_se(folds, outer, groups),
+        limits=_limits(folds),
     )
     if folds[0].keep:
         result["estimator"] = [fold.search_ for fold in folds]
     return result
+
+
+def _limits(folds):
+    """Return what the score of any winner can be at least and at most."""
+    lows, highs = zip(*(fold.limits_ for fold in folds), strict=True)
+    return min(lows), max(highs)
 
 
 def _pooled_se(folds, outer, groups):
