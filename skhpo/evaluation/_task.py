@@ -9,7 +9,7 @@ import threading
 import time
 import warnings
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Number
 from socket import gethostname
 from traceback import format_exc
@@ -26,7 +26,7 @@ from skhpo._sklearn import (
     scorer_names,
     warning_filters,
 )
-from skhpo._types import FoldOutcome
+from skhpo._types import REFERENCE, FoldOutcome
 from skhpo.evaluation._predictions import PredictionPlan, asked_once
 from skhpo.evaluation._training import Training
 
@@ -64,13 +64,22 @@ class Payload:
         """Number of folds."""
         return len(self.splits)
 
+    def of_trial(self, trial):
+        """Return what is to be done for a trial; an error in a reference is no end."""
+        if trial != REFERENCE:
+            return self
+        error_score = float("nan") if self.error_score == "raise" else self.error_score
+        return replace(
+            self, error_score=error_score, predictions=None, return_train_score=False
+        )
+
 
 def run_folds(payload, trial, params, folds, contexts=None, stage=None):
     """Evaluate one setting on some folds, in order; return their outcomes.
 
     ``stage`` says how far a model is trained in steps; None = a plain fit.
     """
-    contexts = contexts or {}
+    contexts, payload = contexts or {}, payload.of_trial(trial)
     return [
         fit_fold(payload, trial, params, fold, contexts.get(fold), stage)
         for fold in folds
@@ -219,7 +228,7 @@ def failed_call(payload, call, text):
     With error_score='raise' it is an error.
     """
     trial, params, folds = call[:3]
-    if payload.error_score == "raise":
+    if payload.of_trial(trial).error_score == "raise":
         raise RuntimeError(f"Candidate {trial} ({params}), folds {folds}: {text}")
     return [lost_fold(payload, call, fold, text, 0.0) for fold in folds]
 

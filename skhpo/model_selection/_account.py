@@ -150,7 +150,17 @@ class Account:
         if not self.has_rungs:
             return None
         kind = getattr(self._search, "resource_info_", {}).get("kind", "resources")
-        return f"{self._table['n_resources'][row]} {kind}"
+        return units_in_words(int(self._table["n_resources"][row]), kind)
+
+    @property
+    def default_score(self) -> float | None:
+        """Score of the estimator's own setting in full; None where it is not known."""
+        return getattr(self._search, "default_score_", None)
+
+    @property
+    def is_told_of_default(self) -> bool:
+        """Whether the search is one of ours, which knows of its estimator's setting."""
+        return hasattr(self._search, "stop_reason_")
 
 
 # ---- in words
@@ -190,6 +200,40 @@ def what_failed(account: Account) -> str | None:
         return None
     kinds = "; ".join(f"{k} x {line}" for line, k in account.errors)
     return f"{n} of {account.n_rows}" + (f" ({kinds})" if kinds else "")
+
+
+def what_of_the_default(account: Account, best: Best | None) -> str | None:
+    """Return what the estimator's own setting scores beside the best; None = nothing.
+
+    Where it scores higher, that is said in so many words.
+    """
+    default = account.default_score
+    if default is None:
+        return "Own setting: not tried" if account.is_told_of_default else None
+    if np.isnan(default):
+        return "Own setting: failed, and has no score"
+    if best is None or np.isnan(best.score):
+        return f"Own setting: {default:.4g}"
+    gain = best.score - default
+    if gain < 0:
+        return (
+            "The estimator's own setting scores higher in cross-validation than what "
+            f"was found: {default:.4g} against {best.score:.4g}. Keep it, or search "
+            "more candidates."
+        )
+    return f"Own setting: {default:.4g} (best {gain:+.2g})"
+
+
+def units_in_words(n: int, kind: str) -> str:
+    """Return units of a resource as people say it.
+
+    Examples
+    --------
+    >>> units_in_words(100, "n_samples"), units_in_words(1, "epochs")
+    ('100 rows', '1 epoch')
+    """
+    kind = "rows" if kind == "n_samples" else kind
+    return f"{n} {kind.removesuffix('s') if n == 1 else kind}"
 
 
 def duration(seconds: float) -> str:

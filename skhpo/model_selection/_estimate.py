@@ -18,6 +18,7 @@ from skhpo.model_selection._account import (
     check_has_results,
     what_failed,
     what_it_took,
+    what_of_the_default,
     what_was_tried,
 )
 from skhpo.model_selection._bias import (
@@ -298,7 +299,9 @@ def summary(search):
     Best: row ...
     """
     account = Account(search)
-    lines = [f"{account.name}: {what_was_tried(account)}", _how_it_ended(account)]
+    lines = [f"{account.name}: {what_was_tried(account)}"]
+    own = what_of_the_default(account, account.best(metric_or_none(search)))
+    lines += [line for line in (own, _how_it_ended(account)) if line is not None]
     if what_failed(account) is not None:
         lines.append(f"Failed: {what_failed(account)}")
     if account.status["raced_out"]:

@@ -67,6 +67,7 @@ from skhpo.model_selection._guards import check_leaks
 from skhpo.optimizers import OldStudy, WarmStart
 from skhpo.search._budget import BudgetUsed
 from skhpo.search._checkpoint import open_session
+from skhpo.search._default import OwnSetting, evaluate_reference
 from skhpo.search._html import panel
 from skhpo.search._predictions import Keeping, open_keeping
 from skhpo.search._results import tidy
@@ -85,6 +86,7 @@ class _Task:
     scorer: Any
     splits: list
     space: Space
+    own: OwnSetting  # the estimator's
     given: list  # (point, params) of initial_params
     old: list[OldStudy]  # warm_start_from
     session: Any  # what checkpoint= means for this call
@@ -389,6 +391,7 @@ class SequentialSearchCV(BaseSearchCV):
             scorer=scorer,
             splits=splits,
             space=space,
+            own=OwnSetting.of(space, self.estimator),
             given=self._given_settings(space),
             old=read_old_studies(self.warm_start_from, space, self._metric(scorer)),
             session=session,
@@ -520,6 +523,7 @@ class SequentialSearchCV(BaseSearchCV):
         # where there are old studies, warm_start_ tells what the optimizer made of them
         task.journal.is_quick = not task.old and task.journal.can_be_quick()
         with self._evaluator(task, planned, archive) as evaluator:
+            deadline = self._deadline()
             loop = SearchLoop(
                 space=task.space,
                 optimizer=optimizer,
@@ -530,11 +534,15 @@ class SequentialSearchCV(BaseSearchCV):
                 n_points=self.n_points_,
                 asynchronous=self.asynchronous,
                 listeners=self._listeners(archive, task, planned),
-                deadline=self._deadline(),
+                deadline=deadline,
                 journal=task.journal,
             )
             try:
+                if self._learns(task) and task.own.setting is None:
+                    self._evaluate_reference(task, evaluator)
                 reason = loop.run()
+                if reason == SPACE_EXHAUSTED and self._lacks_default(task):
+                    self._evaluate_reference(task, evaluator)
             except BaseException:
                 self.stop_reason_ = "interrupted"
                 self._publish_interrupted(task, archive)
@@ -553,6 +561,35 @@ class SequentialSearchCV(BaseSearchCV):
     def _scheduler(self, task):
         return self.make_scheduler()
 
+    def _learns(self, task):
+        """Return whether the search learns, and so is compared with the default."""
+        return True
+
+    def _lacks_default(self, task):
+        """Return whether the estimator's own setting is still to be evaluated."""
+        return self._learns(task) and self._default_scores(task) is None
+
+    def _evaluate_reference(self, task, evaluator):
+        task.own.outcomes = evaluate_reference(
+            evaluator, task.archive, task.journal, task.training
+        )
+
+    def _default_scores(self, task):
+        """Return the scores of the own setting by fold; None = it was not evaluated."""
+        top = None if task.training is None else task.training.top
+        return task.own.scores(task.archive, top, self._choosing_score(task.archive))
+
+    def _choosing_score(self, archive):
+        """Return what reads the score that chooses the best row off an outcome."""
+
+        def score_of(outcome):
+            scores = outcome.test_scores
+            if isinstance(scores, dict) and isinstance(self.refit, str):
+                return scores[self.refit]
+            return archive.steering_score(outcome)
+
+        return score_of
+
     def _archive(self, task):
         """Return what remembers the trials."""
         return Archive(
@@ -562,6 +599,7 @@ class SequentialSearchCV(BaseSearchCV):
             task.race,
             continues=task.training is None or task.training.resource.continued,
             predictions=task.keeping and task.keeping.store,
+            spares=task.own.is_of if self._learns(task) else lambda trial: False,
         )
 
     def _open_keeping(self, task):
@@ -757,6 +795,7 @@ class SequentialSearchCV(BaseSearchCV):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is reported is the interruption
             self._publish(task, archive)
+            self._publish_default(task, archive)
             self._publish_predictions(task, archive)
         if archive.incumbent is not None:
             self._select(task, archive)
@@ -769,6 +808,7 @@ class SequentialSearchCV(BaseSearchCV):
             raise
         self.multimetric_ = archive.is_multimetric
         self._publish(task, archive)
+        self._publish_default(task, archive)
         self._publish_predictions(task, archive)
         if archive.incumbent is None:  # every fit went well, no score is a number
             warn_user(_no_score_message(archive))
@@ -785,6 +825,12 @@ class SequentialSearchCV(BaseSearchCV):
     def _publish_scorer(self, task):
         several = is_multimetric_scorer(task.scorer)
         self.scorer_ = scorer_dict(task.scorer) if several else task.scorer
+
+    def _publish_default(self, task, archive):
+        """Say what the estimator's own setting scores, where that is known."""
+        scores = self._default_scores(task)
+        if scores is not None:
+            self.default_score_ = float(np.mean(scores))
 
     def _publish_predictions(self, task, archive):
         predictions = task.keeping and task.keeping.predictions(archive, task.splits)

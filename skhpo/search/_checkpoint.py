@@ -115,6 +115,12 @@ class Session:
         self.facts["seed"] = int(drawn if self.header is None else self.header["seed"])
         return self.facts["seed"]
 
+    def is_limited(self, is_now):
+        """Return whether the search began with a limit of time: its order is kept."""
+        header = {} if self.header is None else self.header
+        self.facts["is_limited"] = header.get("is_limited", is_now)
+        return self.facts["is_limited"]
+
     @contextmanager
     def journal(self, max_time, with_predictions, space):
         """Open the journal for the length of the search, for nobody else."""
@@ -172,6 +178,10 @@ class NoSession:
     def seed(self, drawn):
         """Return the seed that was drawn."""
         return drawn
+
+    def is_limited(self, is_now):
+        """Return whether there is a limit of time."""
+        return is_now
 
     @contextmanager
     def journal(self, max_time, with_predictions, space):

@@ -265,6 +265,13 @@ class EvolutionarySearchCV(SequentialSearchCV):
         Mean cross-validated score of the best setting. As with every search, it
         flatters: the best of many is also the luckiest.
 
+    default_score_ : float
+        Mean cross-validated score of the estimator's own setting, trained in full; nan
+        where it failed. Within the space it is a row of ``cv_results_``. Outside of it
+        it is fitted and scored once, on the same folds, and counts in no table and no
+        budget. Not there where it was not evaluated: a grid that is tried in
+        full adds nothing of its own.
+
     predictions_ : Predictions
         Out-of-fold predictions: ``predictions_[index]`` are those of the candidate in
         row ``index``, one per row of X. Only with ``store_predictions``.
@@ -515,6 +522,9 @@ class EvolutionarySearchCV(SequentialSearchCV):
             make_model=lambda: self._evolution(space, rng),
             rng=rng,
         )
+
+    def _learns(self, task):
+        return self.algorithm_ != "grid"
 
     def _evolution(self, space, rng):
         """Return the algorithm with those of the parameters that it has."""

@@ -33,6 +33,7 @@ from skhpo.search._population import (
     population_columns,
 )
 from skhpo.search._schedule import cannot_go_on, follow_schedule, make_schedule, replay
+from skhpo.space import own_setting
 
 POPULATION_FAILED = "population_failed"
 
@@ -71,7 +72,8 @@ class PBTSearchCV(SequentialSearchCV):
 
     population_size : int, default=8
         Members, each with one model per fold. Twice as many explore twice as much, at
-        twice the cost.
+        twice the cost. One is the estimator's own setting, where the space holds it,
+        and keeps it to the end.
 
     n_steps : int or "auto", default=10
         How often the members are compared and may copy. Of ``n_steps``, ``interval``
@@ -225,6 +227,12 @@ class PBTSearchCV(SequentialSearchCV):
 
     best_estimator_ : estimator
         Trained along ``best_schedule_`` on all data; only with ``refit``.
+
+    default_score_ : float
+        Mean cross-validated score of the estimator's own setting, trained in full; nan
+        where it failed. Within the space it is a row of ``cv_results_``. Outside of it
+        it is fitted and scored once, on the same folds, and counts in no table and no
+        budget. Not there where it was not evaluated.
 
     predictions_ : Predictions
         Out-of-fold predictions: ``predictions_[index]`` are those of the candidate in
@@ -565,6 +573,7 @@ class PBTSearchCV(SequentialSearchCV):
             self.quantile,
             seed=int(task.streams.generator("exploit").integers(2**31)),
             asynchronous=self.asynchronous,
+            stays=task.own.is_of,
         )
 
     def _optimizer(self, task, archive):
@@ -573,9 +582,12 @@ class PBTSearchCV(SequentialSearchCV):
     def make_optimizer(self, space, given, streams, plan):
         """Return what proposes settings: the first ones, and those of copies."""
         rng = streams.generator("optimizer")
-        return Chain(
-            [FixedPoints(space, given, rng=rng)], then=self._explorer(space, plan, rng)
-        )
+        own = list(filter(None, [own_setting(space, self.estimator)]))
+        firsts = [
+            FixedPoints(space, given, rng=rng),
+            FixedPoints(space, own, origin="default", rng=rng),
+        ]
+        return Chain(firsts, then=self._explorer(space, plan, rng))
 
     def _explorer(self, space, plan, rng):
         if self.explore == "resample":
