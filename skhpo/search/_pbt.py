@@ -644,9 +644,11 @@ class PBTSearchCV(SequentialSearchCV):
         super()._finish(task, archive)
         if self.stop_reason_ == POPULATION_FAILED:
             failed = max(trial.job.labels["step"] for trial in archive.finished)
+            best = archive.incumbent
+            reached = 0 if best is None else best.job.resource
             warn_user(
                 f"Members failed at step {failed} with nobody left to copy, and the "
-                f"population ended there. The best model has {self.best_resource_} of "
+                f"population ended there. The best model has {reached} of "
                 f"{task.plan.steps[-1]} {task.training.resource.kind}; "
                 "cv_results_['error'] says what happened."
             )
