@@ -61,7 +61,8 @@ class PBTSearchCV(SequentialSearchCV):
         One that can be trained on where it stands: linear models and networks with
         ``partial_fit`` by epochs, boosting by rounds (scikit-learn's, xgboost,
         lightgbm, catboost), your own, see ``resource``; also as the last step of a
-        pipeline, whose transformers are fitted once per fold and member.
+        pipeline, whose transformers and resamplers (imbalanced-learn's) are fitted once
+        per fold and member.
 
     search_space : dict or list of dicts
         Parameter names and what to try, as for :class:`~skhpo.BayesSearchCV`. One of
