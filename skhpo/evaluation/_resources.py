@@ -210,8 +210,7 @@ class _Place:
             return False
         if self.last is self.whole:
             return True
-        resamples = any(hasattr(step, "fit_resample") for _, step in self.whole.steps)
-        return not resamples and getattr(self.whole, "transform_input", None) is None
+        return getattr(self.whole, "transform_input", None) is None
 
     @property
     def family(self):
@@ -379,7 +378,7 @@ class _Place:
         if found is None:
             if isinstance(how, Boosted):
                 how = replace(how, draws_anew=not self.exact)
-            return self.chosen(how, _why(how, self))
+            return self.chosen(how, _why(how, self) + self.resampling)
         obstacle, cure = found
         if isinstance(how, Epochs):
             raise ValueError(
@@ -411,6 +410,15 @@ class _Place:
             return self.name
         steps = ", ".join(name for name, _ in self.whole.steps)
         return f"{type(self.whole).__name__}({steps})"
+
+    @property
+    def resampling(self):
+        """A sentence on the resamplers before the estimator; "" without any."""
+        steps = self.whole.steps[:-1] if self.last is not self.whole else []
+        names = [type(s).__name__ for _, s in steps if hasattr(s, "fit_resample")]
+        if not names:
+            return ""
+        return f" Training rows are resampled once per model, by {', '.join(names)}."
 
     def what_it_can(self):
         how = self.family

@@ -31,7 +31,7 @@ import threading
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager, nullcontext
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import dataclass, field, replace
 from inspect import signature
 from numbers import Integral
@@ -40,12 +40,14 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn import get_config
-from sklearn.base import clone, is_classifier
+from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.multiclass import type_of_target, unique_labels
+
+from skhpo._sklearn import num_samples
 
 #: Rows on which it is seen whether ``transform`` repeats what ``fit_transform`` gave.
 ROWS_TO_COMPARE = 64
@@ -102,6 +104,7 @@ class Model:
     estimator: Any  # parameters as the user wrote them
     units: int = 0
     X_head: Any = None  # training rows as the transformers gave them; None = ask again
+    y_head: Any = None  # their target, where a resampler changed the rows
 
 
 def train(chosen, estimator, X, y, step, model=None):
@@ -165,9 +168,12 @@ def _refit(param, estimator, X, y, step):
 def _advance_last(how, model, X, y, step):
     pipeline = model.estimator
     head_params, last_params = share_out(pipeline, step.fit_params)
-    X = _through_head(model, X, y, head_params)
     step = replace(step, fit_params=last_params)
     name, last = pipeline.steps[-1]
+    n_rows = num_samples(X)
+    X, y = _through_head(model, X, y, head_params)
+    if model.y_head is not None:
+        _check_no_rows_in(last_params, last, n_rows)
     pipeline.steps[-1] = (name, how.advance(last, X, y, model.units, step))
 
 
@@ -469,27 +475,66 @@ def silenced(message, category):
                 _silences.pop(key)[1].__exit__(None, None, None)
 
 
-# ---- pipelines: the transformers are fitted once
+# ---- pipelines: the transformers and resamplers are fitted once
 
 
 def _through_head(model, X, y, params):
-    """Return the training rows as the last step of a pipeline gets them.
+    """Return the training rows and their target as the last step gets them.
 
     The transformers are fitted at birth and only asked later. Some give at birth what
     they do not repeat (``fit_transform`` of TargetEncoder is cross-fitted, that of PCA
-    differs in the last bits): then what they gave is kept with the model.
+    differs in the last bits, a resampler only acts in ``fit``): then what they gave is
+    kept with the model.
     """
     pipeline = model.estimator
     if len(pipeline.steps) == 1:
-        return X
+        return X, y
     head = head_of(pipeline)
     if model.units:
-        return head.transform(X) if model.X_head is None else model.X_head
+        X_head = head.transform(X) if model.X_head is None else model.X_head
+        return X_head, y if model.y_head is None else model.y_head
+    if any(hasattr(step, "fit_resample") for _, step in head.steps):
+        model.X_head, model.y_head = _resampled(pipeline, X, y, params)
+        return model.X_head, model.y_head
     X_head = head.fit_transform(X, y, **params)
     pipeline.steps[:-1] = head.steps[:-1]  # with memory=, clones were fitted
     if not _repeats(head, X, X_head):
         model.X_head = X_head
-    return X_head
+    return X_head, y
+
+
+def _check_no_rows_in(params, last, n_rows):
+    """Refuse fit parameters of the last step that belong to rows before resampling."""
+    for name, value in params.items():
+        is_plain = isinstance(value, str) or not hasattr(value, "__len__")
+        if not is_plain and num_samples(value) == n_rows:
+            kind = type(last).__name__
+            raise ValueError(
+                f"{name} has an entry for each of the {n_rows} rows, and a resampler "
+                f"changes the rows before {kind} gets them. Leave {name} out, or the "
+                "resampler; class_weight of an estimator weighs classes."
+            )
+
+
+class _LastStep(BaseEstimator):
+    """Keeps the rows that ``fit`` of the last step of a pipeline gets."""
+
+    def fit(self, X, y):
+        self.rows_ = X, y
+        return self
+
+
+def _resampled(pipeline, X, y, params):
+    """Fit all steps but the last; return the rows and the target that it gets.
+
+    The pipeline's own ``fit`` knows what to do with resamplers (imbalanced-learn's
+    does, scikit-learn's does not).
+    """
+    last, head = _LastStep(), copy(pipeline)
+    head.steps = [*pipeline.steps[:-1], (pipeline.steps[-1][0], last)]
+    head.fit(X, y, **params)
+    pipeline.steps[:-1] = head.steps[:-1]
+    return last.rows_
 
 
 def head_of(pipeline):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from inspect import signature
 from math import ceil, nan
-from numbers import Integral, Real
+from numbers import Integral, Number, Real
 from typing import Any
 
 import numpy as np
@@ -285,6 +285,34 @@ class SequentialSearchCV(BaseSearchCV):
         named = [n for n in (self.objective, self.refit) if isinstance(n, str)]
         return next((n for n in named if f"mean_test_{n}" in self.cv_results_), None)
 
+    def score(self, X, y=None, **params):
+        """Return the score of the best estimator, as scikit-learn's searches do.
+
+        Where several metrics were computed and ``refit`` is a function, it is the
+        score that steered the search: ``objective``, or the first metric.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to score on.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Their target; None for unsupervised learning.
+
+        **params : dict of str -> object
+            Passed on to the scorer, where metadata routing is enabled.
+
+        Returns
+        -------
+        score : float
+            By ``scoring``, or by the estimator's own ``score`` where there is none.
+        """
+        named = self
+        if callable(self.refit) and getattr(self, "multimetric_", False):
+            named = copy.copy(self)
+            named.refit = self._steering_name() or _first_metric(self.cv_results_)
+        return super(SequentialSearchCV, named).score(X, y, **params)
+
     def summary(self):
         """Say in words what the search found, and what its score is worth.
 
@@ -369,6 +397,7 @@ class SequentialSearchCV(BaseSearchCV):
         _check_scorer_names(self.scoring)
         check_racing(self.racing)
         self._check_own_parameters()
+        estimator = copied(self.estimator)
         scorer, _ = self._get_scorers()
         if is_multimetric_scorer(scorer):
             self._steering_metric(scorer_dict(scorer))
@@ -396,7 +425,7 @@ class SequentialSearchCV(BaseSearchCV):
             old=read_old_studies(self.warm_start_from, space, self._metric(scorer)),
             session=session,
             streams=streams,
-            estimator=copied(self.estimator),
+            estimator=estimator,
             contexts=contexts,
             race=self._make_race(scorer, space),
         )
@@ -411,6 +440,7 @@ class SequentialSearchCV(BaseSearchCV):
 
     def _make_space(self, streams):
         space = Space(self.search_space, constraints=self.constraints)
+        _check_clones(space)
         check_names(space, self.estimator)
         space.check_feasible(streams.generator("feasible"))
         return space
@@ -1020,6 +1050,22 @@ def _choices_by_name(space):
     """Return all values that a space lists, by where they stand."""
     names = {column.name for column in space.columns}
     return {f"search_space[{name!r}]": _choices_of(space, name) for name in names}
+
+
+def _check_clones(space):
+    """Refuse values of which the fits cannot get copies."""
+    for name, values in _choices_by_name(space).items():
+        for number, value in enumerate(values):
+            if not isinstance(value, (str, Number, type(None))):
+                copied(value, f"{name}[{number}]", safe=False)
+
+
+def _first_metric(results):
+    return next(
+        key.removeprefix("mean_test_")
+        for key in results
+        if key.startswith("mean_test_")
+    )
 
 
 def _take_rows(results, rows):

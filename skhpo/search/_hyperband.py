@@ -71,7 +71,8 @@ class HyperbandSearchCV(SequentialSearchCV):
     estimator : estimator object
         Anything that follows scikit-learn's interface. What it can be trained by is
         found out, see ``resource``; of a pipeline, the last step grows, and the
-        transformers are fitted once per fold.
+        transformers and resamplers (imbalanced-learn's) are fitted once per candidate
+        and fold.
 
     search_space : dict or list of dicts
         Parameter names and what to try, as for :class:`~skhpo.BayesSearchCV`. It must

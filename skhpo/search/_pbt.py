@@ -62,7 +62,8 @@ class PBTSearchCV(SequentialSearchCV):
         One that can be trained on where it stands: linear models and networks with
         ``partial_fit`` by epochs, boosting by rounds (scikit-learn's, xgboost,
         lightgbm, catboost), your own, see ``resource``; also as the last step of a
-        pipeline, whose transformers are fitted once per fold and member.
+        pipeline, whose transformers and resamplers (imbalanced-learn's) are fitted once
+        per fold and member.
 
     search_space : dict or list of dicts
         Parameter names and what to try, as for :class:`~skhpo.BayesSearchCV`. One of
@@ -660,9 +661,11 @@ class PBTSearchCV(SequentialSearchCV):
         super()._finish(task, archive)
         if self.stop_reason_ == POPULATION_FAILED:
             failed = max(trial.job.labels["step"] for trial in archive.finished)
+            best = archive.incumbent
+            reached = 0 if best is None else best.job.resource
             warn_user(
                 f"Members failed at step {failed} with nobody left to copy, and the "
-                f"population ended there. The best model has {self.best_resource_} of "
+                f"population ended there. The best model has {reached} of "
                 f"{task.plan.steps[-1]} {task.training.resource.kind}; "
                 "cv_results_['error'] says what happened."
             )

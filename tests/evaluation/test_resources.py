@@ -451,15 +451,16 @@ def test_an_own_resource_must_count_by_a_parameter_that_exists():
         choose_resource(Wrong(), HasSweeps())
 
 
-def test_a_pipeline_that_resamples_grows_by_rows():
+def test_a_pipeline_that_resamples_goes_on_and_says_what_resamples():
     class Resampler(StandardScaler):
         def fit_resample(self, X, y):
             return X, y
 
     pipeline = make_pipeline(Resampler(), SGDClassifier())
-    assert info(pipeline)["kind"] == "n_samples"
-    with pytest.raises(ValueError, match="resource='epochs' needs partial_fit"):
-        choose_resource("epochs", pipeline)
+    for chosen in (choose_resource(name, pipeline) for name in ("auto", "epochs")):
+        assert chosen.kind == "epochs"
+        assert chosen.why.endswith("resampled once per model, by Resampler.")
+    assert "resampled" not in choose_resource("auto", SGDClassifier()).why
 
 
 # ---- from where to where

@@ -708,6 +708,15 @@ def test_where_all_fail_at_a_later_step_it_is_said_and_the_best_so_far_is_kept()
     assert len(search.best_schedule_) == 2
 
 
+def test_where_all_fail_later_and_several_metrics_choose_nothing_it_is_said():
+    metrics = dict(scoring=["accuracy", "f1_macro"], refit=False)
+    search = pbt(Learner(fails=(9,)), {"a": (0.6, 1.0)}, **metrics)
+    with pytest.warns(UserWarning, match=r"step 2.*nobody left.*8 of 20 epochs"):
+        search.fit(X, y)
+    assert search.stop_reason_ == "population_failed"
+    assert not hasattr(search, "best_resource_")
+
+
 def test_error_score_raise_ends_the_search():
     with pytest.raises(RuntimeError, match="no more today"):
         pbt(Learner(fails=(6,)), error_score="raise").fit(X, y)
