@@ -51,6 +51,7 @@ from joblib.externals.loky.backend.reduction import dumps
 from joblib.externals.loky.backend.utils import kill_process_tree
 from joblib.parallel import BatchedCalls
 
+from skhpo._errors import warn_user
 from skhpo.evaluation._dispatcher import Dispatcher
 from skhpo.evaluation._distributed import Distributed
 from skhpo.evaluation._folders import Folder
@@ -61,7 +62,7 @@ from skhpo.evaluation._payload import (
     run_in_process,
     run_in_thread,
 )
-from skhpo.evaluation._picklable import check_sendable
+from skhpo.evaluation._picklable import cannot_be, check_sendable
 from skhpo.evaluation._task import failed_call, run_folds
 from skhpo.evaluation._workers import serve
 
@@ -93,10 +94,17 @@ def open_dispatcher(n_jobs, pre_dispatch, payload, fit_timeout=None):
     """
     parallel = joblib.Parallel(n_jobs=n_jobs, pre_dispatch="all")
     parallel.__enter__()
-    backend = parallel._backend
     if fit_timeout not in (None, inf):
-        _check_can_kill(backend)
+        _check_can_kill(parallel._backend)
         return Isolated(parallel, payload, pre_dispatch, fit_timeout)
+    dispatcher = _dispatcher_for(parallel, payload, pre_dispatch)
+    if dispatcher.shares_memory:
+        _warn_of_shared_objects(payload)
+    return dispatcher
+
+
+def _dispatcher_for(parallel, payload, pre_dispatch):
+    backend = parallel._backend
     if isinstance(backend, SequentialBackend):
         return Inline(parallel, payload)
     # by exact type: ray's backend derives from MultiprocessingBackend
@@ -108,6 +116,15 @@ def open_dispatcher(n_jobs, pre_dispatch, payload, fit_timeout=None):
         limit = _pre_dispatch_limit(pre_dispatch, n_jobs)
         return Distributed(parallel, payload, n_jobs, limit, backend, dumps)
     return Waves(parallel, payload)
+
+
+def _warn_of_shared_objects(payload):
+    """Warn where fits of this process get one object, since it cannot be copied."""
+    for name, part, error in payload.shared_objects():
+        warn_user(
+            cannot_be(name, part, error, "copied for each fit")
+            + " All fits share it; if one changes it, the table depends on n_jobs."
+        )
 
 
 class Inline(Dispatcher):

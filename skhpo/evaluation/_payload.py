@@ -11,16 +11,15 @@ import joblib
 from sklearn import config_context
 
 from skhpo.evaluation._picklable import check_sendable
-from skhpo.evaluation._task import Payload, run_folds, same_world
+from skhpo.evaluation._task import COPIED, Payload, run_folds, same_world
 
 #: A data set larger than this is memory-mapped by the workers, as joblib does.
 MMAP_BYTES = 1_000_000
 
 #: What is not known to users under the name that it has in a payload.
 SHOWN = {
+    **COPIED,
     "scorer": "scoring",
-    "fit_params": "fit parameters",
-    "score_params": "score parameters",
     "training": "resource",
 }
 
@@ -39,7 +38,7 @@ class PayloadFile:
     def write(cls, folder, payload, dumps):
         """Write it to a folder; ``dumps`` pickles also what ``__main__`` defines."""
         data, body = os.path.join(folder, "data"), os.path.join(folder, "body")
-        rest = {k: v for k, v in vars(payload).items() if k not in ("X", "y")}
+        rest = {k: v for k, v in payload.parts().items() if k not in ("X", "y")}
         try:
             pickled = dumps(rest)
         except Exception:

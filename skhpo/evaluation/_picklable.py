@@ -4,9 +4,11 @@ The message of pickle names a type; whoever reads it wants to know which of his
 parameters that is.
 """
 
+import pickle
 from copy import deepcopy
 from functools import partial
 
+from joblib import wrap_non_picklable_objects
 from sklearn.base import clone
 
 MAX_DEPTH = 8
@@ -31,10 +33,16 @@ def check_sendable(parts, dumps):
         found = unpicklable(part, name, dumps)
         if found is not None:
             raise ValueError(
-                _message(*found, "sent to worker processes")
+                cannot_be(*found, "sent to worker processes")
                 + " Use n_jobs=1, threads (joblib.parallel_config(backend='threading')"
                 "), or something that can be pickled in its place."
             )
+
+
+def dumps_by_value(value):
+    """Return a value as bytes, with all of it that was defined in ``__main__``."""
+    wrapped = wrap_non_picklable_objects(value, keep_wrapper=False)
+    return pickle.dumps(wrapped, protocol=pickle.HIGHEST_PROTOCOL)
 
 
 def copied(estimator):
@@ -45,10 +53,11 @@ def copied(estimator):
         found = unpicklable(estimator, "estimator", deepcopy)
         if found is None:
             raise
-        raise TypeError(_message(*found, "copied for each fit")) from error
+        raise TypeError(cannot_be(*found, "copied for each fit")) from error
 
 
-def _message(name, part, error, purpose):
+def cannot_be(name, part, error, purpose):
+    """Say which part cannot be sent or copied, and why."""
     kind = type(part)
     return (
         f"{name} (a {kind.__module__}.{kind.__qualname__}) cannot be {purpose}: "
