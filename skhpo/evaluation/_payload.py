@@ -48,6 +48,8 @@ class PayloadFile:
             file.write(pickled)
         try:
             joblib.dump((payload.X, payload.y), data)
+        except OSError:  # no room
+            raise
         except Exception:
             check_sendable({"X": payload.X, "y": payload.y}, dumps)
             raise
@@ -56,9 +58,18 @@ class PayloadFile:
 
     def load(self):
         data, body = (os.path.join(self.folder, name) for name in ("data", "body"))
-        X, y = joblib.load(data, mmap_mode=self.mmap_mode)
-        with open(body, "rb") as file:
-            return X, y, pickle.load(file)
+        try:
+            X, y = joblib.load(data, mmap_mode=self.mmap_mode)
+            with open(body, "rb") as file:
+                return X, y, pickle.load(file)
+        except FileNotFoundError as error:
+            if os.path.isdir(self.folder):  # what is missing is not ours
+                raise
+            raise FileNotFoundError(
+                f"The data of the search are gone from {self.folder}: they were "
+                "removed while it ran. Set the environment variable "
+                "JOBLIB_TEMP_FOLDER to a folder that nobody clears."
+            ) from error
 
 
 _loaded = {}  # in a worker: token -> payload of the search that runs now

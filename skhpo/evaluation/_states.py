@@ -139,6 +139,11 @@ class StateStore:
     >>> store.close()
     """
 
+    _cure = (
+        "keep_models='memory' needs no disk; the environment variable "
+        "JOBLIB_TEMP_FOLDER names another folder."
+    )
+
     def __init__(self, limit=MEMORY_BYTES, directory=None, keeps=True):
         self.limit = limit
         self.directory = directory
@@ -206,9 +211,10 @@ class StateStore:
         except OSError as error:
             if path is not None:
                 path.unlink(missing_ok=True)
+            where = "" if path is None else f", in {path.parent}"
             warn_user(
-                f"A model could not be kept on disk ({error}); such models are trained "
-                "again from the start. keep_models='memory' needs no disk.",
+                f"A model could not be kept on disk ({error}{where}); such models are "
+                f"trained again from the start. {self._cure}"
             )
             return None
         return path
@@ -233,6 +239,8 @@ class KeptStates(StateStore):
     recorded : collection of (int, int)
         Keys (trial, fold) whose states may be gone on from; other files are removed.
     """
+
+    _cure = "Make room there, or leave out Checkpoint(models=True)."
 
     def __init__(self, folder, recorded=()):
         super().__init__(limit=0)
