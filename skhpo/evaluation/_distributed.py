@@ -132,7 +132,7 @@ class Distributed(Dispatcher):
         try:
             return self._client.scatter(self._payload, broadcast=True, hash=False)
         except Exception as error:
-            parts = vars(self._payload).items()
+            parts = self._payload.parts().items()
             check_sendable({SHOWN.get(k, k): v for k, v in parts}, self._dumps)
             raise ValueError(
                 "The search cannot be sent to the workers of dask: "

@@ -4,10 +4,12 @@ The message of pickle names a type; whoever reads it wants to know which of his
 parameters that is.
 """
 
+import pickle
 from copy import deepcopy
 from functools import partial
 
 import numpy as np
+from joblib import wrap_non_picklable_objects
 from sklearn.base import clone
 
 MAX_DEPTH = 8
@@ -32,10 +34,16 @@ def check_sendable(parts, dumps):
         found = unpicklable(part, name, dumps)
         if found is not None:
             raise ValueError(
-                _message(*found, "sent to worker processes")
+                cannot_be(*found, "sent to worker processes")
                 + " Use n_jobs=1, threads (joblib.parallel_config(backend='threading')"
                 "), or something that can be pickled in its place."
             )
+
+
+def dumps_by_value(value):
+    """Return a value as bytes, with all of it that was defined in ``__main__``."""
+    wrapped = wrap_non_picklable_objects(value, keep_wrapper=False)
+    return pickle.dumps(wrapped, protocol=pickle.HIGHEST_PROTOCOL)
 
 
 def copied(value, name="estimator", safe=True):
@@ -60,7 +68,7 @@ def copied(value, name="estimator", safe=True):
     except Exception as error:
         found = unpicklable(value, name, deepcopy)
         if found is not None:
-            raise TypeError(_message(*found, "copied for each fit")) from error
+            raise TypeError(cannot_be(*found, "copied for each fit")) from error
         if not isinstance(error, (TypeError, RuntimeError)):
             raise
         part_name, part = _uncloneable(value, name)
@@ -121,7 +129,8 @@ def _tuples_for_lists(estimator):
     return {key: lists[key] for key in lists if not is_fine(**{key: params[key]})}
 
 
-def _message(name, part, error, purpose):
+def cannot_be(name, part, error, purpose):
+    """Say which part cannot be sent or copied, and why."""
     kind = type(part)
     return (
         f"{name} (a {kind.__module__}.{kind.__qualname__}) cannot be {purpose}: "

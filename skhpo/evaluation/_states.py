@@ -5,19 +5,21 @@ as read-only memory maps, on which ``MLPClassifier.partial_fit`` raises and
 ``SGDClassifier.partial_fit`` takes the process down. Bytes and file names pass.
 """
 
+import json
 import os
 import pickle
 import re
 import stat
+import sys
 from contextlib import suppress
+from importlib import import_module
 from math import inf
 from pathlib import Path
 from zlib import crc32
 
-from joblib import wrap_non_picklable_objects
-
 from skhpo._errors import CheckpointError, warn_user
 from skhpo.evaluation._folders import Folder
+from skhpo.evaluation._picklable import dumps_by_value
 
 #: Names of the files of :class:`KeptStates`: trial, fold, checksum.
 _KEPT_NAME = re.compile(r"\d+-\d+-[0-9a-f]{8}\.pickle")
@@ -26,24 +28,70 @@ _KEPT_NAME = re.compile(r"\d+-\d+-[0-9a-f]{8}\.pickle")
 MEMORY_BYTES = 512 * 2**20
 
 
+#: What every state was written with, beside the packages of the estimator.
+PACKAGES = {"numpy", "sklearn", "skhpo"}
+
+
 def pack(model):
     """Return a model as bytes; None when it cannot be pickled.
 
-    The stepper then trains it again from 0, which gives the same model.
+    The last line of the bytes, which pickle ignores, names the versions of the
+    libraries. The stepper trains a model again that could not be packed, which gives
+    the same model.
     """
-    for what in (model, wrap_non_picklable_objects(model, keep_wrapper=False)):
-        try:  # the second way, slower, is for what was defined in ``__main__``
-            return pickle.dumps(what, protocol=pickle.HIGHEST_PROTOCOL)
-        except Exception:  # whatever a __reduce__ raises
-            continue
-    return None
+    try:
+        pickled = _dumps(model)
+    except Exception:  # whatever a __reduce__ raises
+        return None
+    return pickled + _versions_line(_packages_of(model.estimator))
+
+
+def _dumps(model):
+    """Pickle a model so that every process can load it, one with another main, too."""
+    try:
+        pickled = pickle.dumps(model, protocol=pickle.HIGHEST_PROTOCOL)
+    except Exception:
+        return dumps_by_value(model)
+    return dumps_by_value(model) if b"__main__" in pickled else pickled
 
 
 def unpack(state):
-    """Return the model of a state: bytes, the path of a file, or None."""
+    """Return the model of a state: bytes, the path of a file, or None.
+
+    Also None when it cannot be read: the file is gone, a class is not known here, or
+    other versions of the libraries wrote it.
+    """
     if state is None:
         return None
-    return pickle.loads(_read(state))
+    try:
+        data = _read(state)
+        line = data[data.rindex(b"\n") :]
+        packages = set(json.loads(line)) - {"python"}
+        return pickle.loads(data) if line == _versions_line(packages) else None
+    except Exception:  # whatever a __setstate__ raises
+        return None
+
+
+def _versions_line(packages):
+    versions = {name: _version(name) for name in sorted(packages)}
+    versions["python"] = ".".join(map(str, sys.version_info[:3]))
+    return b"\n" + json.dumps(versions).encode()
+
+
+def _version(package):
+    try:
+        return str(getattr(import_module(package), "__version__", None))
+    except ImportError:
+        return "None"
+
+
+def _packages_of(estimator):
+    """Return the packages of an estimator and its parts, and of their base classes."""
+    parts = [estimator, *estimator.get_params().values()]
+    kinds = {type(part) for part in parts if hasattr(part, "get_params")}
+    modules = {base.__module__ for kind in kinds for base in kind.__mro__}
+    packages = {module.partition(".")[0] for module in modules}
+    return PACKAGES | packages - {"__main__", "builtins"}
 
 
 def _read(state):
@@ -96,6 +144,11 @@ class StateStore:
     >>> store.close()
     """
 
+    _cure = (
+        "keep_models='memory' needs no disk; the environment variable "
+        "JOBLIB_TEMP_FOLDER names another folder."
+    )
+
     def __init__(self, limit=MEMORY_BYTES, directory=None, keeps=True):
         self.limit = limit
         self.directory = directory
@@ -134,7 +187,10 @@ class StateStore:
     def get_bytes(self, key):
         """Return a state as bytes, for workers that do not share the disk; or None."""
         state = self.get(key)
-        return None if state is None else _read(state)
+        try:
+            return None if state is None else _read(state)
+        except OSError:  # somebody removed the file: the model is trained again
+            return None
 
     def drop(self, key):
         """Forget a state, if it is there."""
@@ -160,15 +216,16 @@ class StateStore:
         except OSError as error:
             if path is not None:
                 path.unlink(missing_ok=True)
+            where = "" if path is None else f", in {path.parent}"
             warn_user(
-                f"A model could not be kept on disk ({error}); such models are trained "
-                "again from the start. keep_models='memory' needs no disk.",
+                f"A model could not be kept on disk ({error}{where}); such models are "
+                f"trained again from the start. {self._cure}"
             )
             return None
         return path
 
     def _path_for(self, key, state):
-        if self._folder is None:
+        if self._folder is None or not os.path.isdir(self._folder.path):
             self._folder = Folder(self.directory)
         self._n_files += 1
         return Path(self._folder.path, f"{self._n_files}.pickle")
@@ -192,6 +249,8 @@ class KeptStates(StateStore):
     CheckpointError
         When the folder holds something else, or others can write to it.
     """
+
+    _cure = "Make room there, or leave out Checkpoint(models=True)."
 
     def __init__(self, folder, recorded=()):
         super().__init__(limit=0)

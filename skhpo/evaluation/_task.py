@@ -9,7 +9,8 @@ import threading
 import time
 import warnings
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from numbers import Number
 from socket import gethostname
 from traceback import format_exc
@@ -27,6 +28,7 @@ from skhpo._sklearn import (
     warning_filters,
 )
 from skhpo._types import REFERENCE, FoldOutcome
+from skhpo.evaluation._copies import Copies
 from skhpo.evaluation._predictions import PredictionPlan, asked_once
 from skhpo.evaluation._training import Training
 
@@ -34,13 +36,17 @@ from skhpo.evaluation._training import Training
 #: too; ``KeyboardInterrupt`` passes.
 CAUGHT = (Exception, SystemExit)
 
+#: Parameters whose objects are copied for each fit, as users know them.
+COPIED = {"fit_params": "fit parameters", "score_params": "score parameters"}
+
 
 @dataclass(frozen=True, eq=False)
 class Payload:
     """What all fits of one search share.
 
-    ``splits`` were made once per ``fit`` and are frozen: every candidate gets the same
-    folds, also from an unseeded splitter or a one-shot generator.
+    No fit changes it: objects among ``fit_params`` and ``score_params`` are copied for
+    each. ``splits`` were made once per ``fit`` and are frozen: every candidate gets the
+    same folds, also from an unseeded splitter or a one-shot generator.
     """
 
     estimator: Any
@@ -59,10 +65,31 @@ class Payload:
     training: Training | None = None  # None = plain fits
     predictions: PredictionPlan | None = None  # None = they are not kept
 
+    def __post_init__(self):
+        for name, shown in COPIED.items():
+            copies = Copies(getattr(self, name), shown, self.X)
+            object.__setattr__(self, f"_{name}", copies)
+
     @property
     def n_splits(self):
         """Number of folds."""
         return len(self.splits)
+
+    def parts(self):
+        """Return what it was made of, by name."""
+        return {part.name: getattr(self, part.name) for part in fields(self)}
+
+    def fit_params_of(self, rows):
+        """Return the fit parameters for one fit on some rows."""
+        return check_method_params(self.X, self._fit_params.new(), rows)
+
+    def score_params_of(self, rows):
+        """Return the score parameters for one scoring of some rows."""
+        return check_method_params(self.X, self._score_params.new(), rows)
+
+    def shared_objects(self):
+        """Return the name, part and error of each object that cannot be copied."""
+        return [*self._fit_params.shared, *self._score_params.shared]
 
     def of_trial(self, trial):
         """Return what is to be done for a trial; an error in a reference is no end."""
@@ -145,7 +172,7 @@ def worker_name():
 
 def _fit(payload, estimator, data, rows, context):
     X, y = data
-    fit_params = check_method_params(payload.X, params=payload.fit_params, indices=rows)
+    fit_params = payload.fit_params_of(rows)
     args = (X,) if y is None else (X, y)
     with _fit_callbacks(context, estimator, X, y, fit_params):
         estimator.fit(*args, **fit_params)
@@ -158,10 +185,10 @@ def _train(payload, estimator, data, rows, context, stage, params, fold):
     reported beside its scores.
     """
     (X, y), training = data, payload.training
-    fit_params = check_method_params(payload.X, params=payload.fit_params, indices=rows)
+    new_params = partial(payload.fit_params_of, rows)
     model = training.model(stage, fold, estimator)
-    with _fit_callbacks(context, model.estimator, X, y, fit_params):
-        model, units = training.advance(model, X, y, stage, params, fold, fit_params)
+    with _fit_callbacks(context, model.estimator, X, y, new_params()):
+        model, units = training.advance(model, X, y, stage, params, fold, new_params)
     state = training.state(model, stage)
     return model.estimator, dict(units=units, state=state)
 
@@ -253,9 +280,7 @@ def _score(payload, estimator, data, rows):
     A metric that could not be computed is nan.
     """
     X, y = data
-    score_params = check_method_params(
-        payload.X, params=payload.score_params, indices=rows
-    )
+    score_params = payload.score_params_of(rows)
     args = (X,) if y is None else (X, y)
     try:
         scores = payload.scorer(estimator, *args, **score_params)

@@ -216,13 +216,14 @@ class Crew:
         self._ring()
 
     def take_back(self, is_meant):
-        """Return the suspects of a kind that wait, which then will not run.
+        """Return the waiting tasks of a kind, which then will not run.
 
         To be called by ``report`` only: nobody else is in the crew's thread.
         """
         self._sort_arrivals()
-        taken = [task for task in self._suspects if is_meant(task)]
+        taken = [task for task in (*self._suspects, *self._waiting) if is_meant(task)]
         self._suspects = deque(task for task in self._suspects if task not in taken)
+        self._waiting = deque(task for task in self._waiting if task not in taken)
         return taken
 
     def close(self):

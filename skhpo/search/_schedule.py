@@ -55,7 +55,8 @@ def follow_schedule(training, estimator, X, y, schedule, fit_params):
     birth = schedule[0]["seed"]
     seeds = [ReplaySeeds(step["seed"], birth) for step in schedule]
     model = Model(estimator)
-    return training.follow(model, X, y, segments, seeds, fit_params).estimator
+    model = training.follow(model, X, y, segments, seeds, lambda: fit_params)
+    return model.estimator
 
 
 def replay(

@@ -1,15 +1,23 @@
 """Where models wait between rungs."""
 
 import gc
+import json
 import os
+import platform
+import shutil
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn.linear_model import SGDClassifier
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+import skhpo
 from skhpo._errors import CheckpointError
 from skhpo.evaluation._states import KeptStates, StateStore, open_store, pack, unpack
 from skhpo.evaluation._stepper import Model
@@ -33,6 +41,41 @@ def test_what_was_defined_on_the_spot_travels_too():
     model = Model(FunctionTransformer(lambda X: X + shift))
     back = unpack(pack(model))
     assert back.estimator.transform(np.zeros((1, 1))) == 3.0
+
+
+class Own(SGDClassifier):
+    pass
+
+
+def test_a_class_of_main_can_be_read_by_every_process(monkeypatch):
+    main = sys.modules["__main__"]
+    monkeypatch.setattr(Own, "__module__", "__main__")
+    monkeypatch.setattr(main, "Own", Own, raising=False)
+    state = pack(Model(Own(alpha=0.5)))
+    read = "import sys, pickle; print(pickle.load(sys.stdin.buffer).estimator.alpha)"
+    done = subprocess.run(
+        [sys.executable, "-c", read], input=state, capture_output=True, check=True
+    )
+    assert float(done.stdout) == 0.5
+
+
+def test_a_state_names_the_versions_of_what_wrote_it():
+    state = pack(Model(make_pipeline(FunctionTransformer(), Own())))
+    versions = json.loads(state.splitlines()[-1])
+    assert versions.pop("python") == platform.python_version()
+    assert versions.pop("tests") == "None"
+    packages = {"numpy": np, "sklearn": sklearn, "skhpo": skhpo}
+    assert versions == {name: module.__version__ for name, module in packages.items()}
+
+
+def test_a_file_that_is_gone_is_no_state(tmp_path):
+    store = open_store("disk", tmp_path)
+    store.put("a", b"1")
+    shutil.rmtree(store.get("a").parent)  # as cleaners of temporary folders do
+    assert store.get_bytes("a") is None
+    assert unpack(store.get("a")) is None
+    store.put("b", b"2")
+    assert store.get_bytes("b") == b"2"
 
 
 def test_what_cannot_be_pickled_is_no_state():
