@@ -222,7 +222,7 @@ _CATBOOST = Boosted(
         "leaf_estimation_iterations leaf_estimation_method",
         "leaf_estimation_backtracking random_seed random_state metric_period",
         "bagging_temperature subsample grow_policy min_data_in_leaf min_child_samples",
-        "max_leaves num_leaves score_function auto_class_weights class_weights",
+        "max_leaves num_leaves score_function auto_class_weights",
         "scale_pos_weight eval_metric thread_count used_ram_limit",
         "allow_writing_files train_dir name logging_level verbose silent verbose_eval",
         "sampling_frequency mvs_reg allow_const_label sample_weight",
@@ -280,8 +280,11 @@ _HARMLESS = _names(
     "transform apply __module__ __qualname__ __doc__ __dict__ __weakref__ __slots__",
     "__annotations__ __annotate_func__ __annotations_cache__ __firstlineno__",
     "__static_attributes__ __parameters__ __orig_bases__ __abstractmethods__",
-    "__hash__ __repr__ __str__ _abc_impl _sklearn_auto_wrap_output_keys",
+    "__hash__ __repr__ __str__ __slotnames__ _abc_impl _sklearn_auto_wrap_output_keys",
 )
+
+#: Methods that Python and scikit-learn call where a class has them.
+_HOOKS = _names("__getattr__ __setstate__ __copy__ __deepcopy__ __sklearn_clone__")
 
 
 def known_class(estimator):
@@ -310,8 +313,7 @@ def _trains(name, known):
     is_request = name.startswith("set_") and name.endswith("_request")
     if name in _HARMLESS or name.startswith("__skhpo_") or is_request:
         return False
-    is_dunder = name.startswith("__") and name.endswith("__")
-    return is_dunder or hasattr(known, name)
+    return name in _HOOKS or hasattr(known, name)
 
 
 def registered_family(estimator):

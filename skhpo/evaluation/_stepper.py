@@ -2,24 +2,25 @@
 
 It keeps one promise: 10 units, then 30, then 90 give the model that 90 units at once
 give, bit for bit, with any pause between (the model pickled, sent to another process,
-written to disk). Each family of estimators gets there in its own way:
+written to disk); catboost's sums differ in the last bits. Each family of estimators
+gets there in its own way:
 
 =================  =====================================  ===========================
 family             one step from ``frm`` to ``to``        randomness
 =================  =====================================  ===========================
 :class:`Epochs`    ``partial_fit``, ``to - frm`` calls    a seed for each epoch
 :class:`Grown`     ``warm_start`` and a growing total     one seed for the whole life
-:class:`Boosted`   ``fit`` of ``to - frm`` more rounds    a seed for each continuation
+:class:`Boosted`   ``fit`` of ``to - frm`` more rounds    one seed for the whole life
                    on top of the old model
 :class:`Refitted`  ``fit`` from scratch                   one seed for the whole life
 :class:`Own`       the user's ``advance``                 one seed for the whole life
 =================  =====================================  ===========================
 
-Where it cannot hold: xgboost, lightgbm and catboost draw rows or columns anew in each
-continuation, so that with sampling the trees depend on where the pauses were (equal in
-kind, not in bits; catboost's sums differ in the last bit in any case); early stopping
-of the estimator's own, which is why models that stop themselves are refitted; what an
-``advance`` of the user's does.
+Settings with which it does not hold are refitted: ``_families.py`` lists those with
+which it does. Two exceptions: what an ``advance`` of the user does, and PBTSearchCV,
+which goes on with boosters that draw rows or columns, with a seed for each
+continuation. Their trees depend on where the pauses are, and a schedule has them always
+in the same places.
 
 What is set on an estimator for a step (seeds, ``warm_start``, ``early_stopping``, class
 weights) is taken back at its end: between steps, and in the refitted model, parameters

@@ -84,9 +84,11 @@ class HyperbandSearchCV(SequentialSearchCV):
         most recent ones; test folds stay whole), or the name of an integer parameter,
         such as ``"n_estimators"``. ``"auto"`` knows scikit-learn's and the well-known
         boosting libraries' estimators that can be trained on, and takes rows for all
-        others; ``resource_info_`` says what was chosen, and why. Or an object of your
-        own with ``kind``, ``param`` and ``advance(estimator, X, y, frm, to)``, which
-        may also come from a method ``__skhpo_resource__`` of the estimator.
+        others, those with a ``partial_fit`` of their own included: of these only you
+        know whether a call is one epoch, and say so by ``resource="epochs"``.
+        ``resource_info_`` says what was chosen, and why. Or an object of your own with
+        ``kind``, ``param`` and ``advance(estimator, X, y, frm, to)``. An estimator may
+        declare any of these in ``__skhpo_resource__``, a class attribute or a method.
 
     max_resource : int or "auto", default="auto"
         Units of a full model. "auto" is the estimator's own number of trees, rounds or

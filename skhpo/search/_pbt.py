@@ -86,8 +86,8 @@ class PBTSearchCV(SequentialSearchCV):
         that counts the rounds. ``"auto"`` finds it out, and ``resource_info_`` says
         what was chosen. Or an object of your own with ``kind``, ``param``,
         ``advance(estimator, X, y, frm, to)`` and ``swappable``, the names of the
-        parameters that may change; it may also come from a method
-        ``__skhpo_resource__`` of the estimator.
+        parameters that may change. An estimator may declare any of these in
+        ``__skhpo_resource__``, a class attribute or a method.
 
     max_resource : int or "auto", default="auto"
         Units of a full model. "auto" is ``n_steps * interval`` where ``interval`` is

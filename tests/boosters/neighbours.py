@@ -175,7 +175,7 @@ LIGHTGBM = [
     {"bagging_fraction": 0.5},
     {"subsample": 0.5, "subsample_freq": 1},
     {"bagging_fraction": 0.5, "bagging_freq": 1},
-    {"pos_bagging_fraction": 0.5, "bagging_freq": 1},
+    {"pos_bagging_fraction": 0.5, "neg_bagging_fraction": 0.9, "bagging_freq": 1},
 ]
 
 CATBOOST = [

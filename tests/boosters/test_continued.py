@@ -38,7 +38,6 @@ NOT_TRIED = {
     "verbose": "set for all",
     "verbose_eval": "prints",
     "allow_writing_files": "set for all",
-    "class_weights": "a list, which catboost lets nobody clone",
     "sample_weight": "a fit parameter",
     "feature_name": "a fit parameter",
     "categorical_feature": "a fit parameter",
