@@ -394,6 +394,7 @@ class Waves(Dispatcher):
     is_asynchronous = False
     shares_memory = False
     shares_disk = False  # the workers may be on other machines
+    task_seconds = 0.2  # what joblib aims at where a task is expensive
     limit = None
 
     def __init__(self, parallel, payload):

@@ -13,10 +13,6 @@ from typing import Any
 from skhpo._types import REFERENCE
 from skhpo.evaluation._training import Stage, schedule_of
 
-#: A task shorter than this (s) is not worth its dispatch: folds of a trial are lumped
-#: together until it is reached.
-TASK_SECONDS = 0.02
-
 
 class FoldEvaluator:
     """Evaluates trials fold by fold on a dispatcher.
@@ -139,7 +135,8 @@ class FoldEvaluator:
     def _lump_size(self):
         if self._fold_seconds is None or self._dispatcher.n_jobs == 1:
             return 1
-        return min(self._max_lump, ceil(TASK_SECONDS / max(self._fold_seconds, 1e-6)))
+        n_folds = self._dispatcher.task_seconds / max(self._fold_seconds, 1e-6)
+        return min(self._max_lump, ceil(n_folds))
 
     def _note(self, outcome):
         seconds, known = outcome.task_time, self._fold_seconds

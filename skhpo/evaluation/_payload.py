@@ -5,6 +5,9 @@ It is written once and loaded once per process; a call names it, and says what t
 
 import os
 import pickle
+import threading
+import time
+from functools import cache
 from uuid import uuid4
 
 import joblib
@@ -81,9 +84,29 @@ def payload_of(handle):
         return handle
     if handle.token not in _loaded:
         X, y, rest = handle.load()
+        _end_with_parent(os.getpid(), os.getppid())
         _loaded.clear()
         _loaded[handle.token] = Payload(X=X, y=y, **rest)
     return _loaded[handle.token]
+
+
+#: Seconds between two looks of a worker at whether its parent is alive.
+LOOK_SECONDS = 1.0
+
+
+@cache  # by process: a fork has no thread yet
+def _end_with_parent(process, parent):
+    """End this worker soon after its parent is killed, in the middle of a fit, too.
+
+    joblib's workers would go on with what was sent to them.
+    """
+
+    def look():
+        while os.getppid() == parent:
+            time.sleep(LOOK_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=look, name="skhpo-parent", daemon=True).start()
 
 
 def run_in_process(handle, *call):
