@@ -77,6 +77,11 @@ class NoWorkers:
 
     What is asked for beyond the record is forgotten: the search came to its end without
     it.
+
+    Parameters
+    ----------
+    path : path-like
+        The record, for a message.
     """
 
     n_jobs = 1_000_000  # never a reason to wait
@@ -84,15 +89,18 @@ class NoWorkers:
     can_kill = False
     is_asynchronous = shares_memory = shares_disk = True
 
+    def __init__(self, path):
+        self._path = path
+
     def submit(self, call):
         """Forget it."""
 
     def get(self, timeout=None):
         """Say that the record is not that of this search."""
         raise CheckpointError(
-            "The checkpoint ends, and the search does not: it was written by another "
-            "version of skhpo, or by an optimizer that does something else each time. "
-            "Choose another path to start anew."
+            f"The checkpoint {self._path} ends, and the search does not: it was "
+            "written by another version of skhpo, or by an optimizer that does "
+            "something else each time. Choose another path to start anew."
         )
 
     def close(self, kill):

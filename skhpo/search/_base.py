@@ -722,7 +722,7 @@ class SequentialSearchCV(BaseSearchCV):
     def _dispatcher(self, task, payload):
         """Return what runs the fits; of those that were recorded, what came of them."""
         if task.journal.is_finished:
-            return Recorded(NoWorkers(), task.journal.outcomes)
+            return Recorded(NoWorkers(task.session.path), task.journal.outcomes)
         dispatcher = open_dispatcher(
             self.n_jobs, self.pre_dispatch, payload, self.fit_timeout
         )
