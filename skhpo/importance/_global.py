@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.utils import check_random_state
 
 from skhpo._errors import did_you_mean
+from skhpo._words import count
 from skhpo.importance._evidence import doubt_about, verdicts
 from skhpo.importance._rows import Rows, read_rows
 from skhpo.importance._sobol import (
@@ -117,9 +118,9 @@ class SearchImportance:
     def _head(self) -> Iterator[str]:
         where = "" if self.region == "all" else ", top half"
         failed = f", {self.n_failed} of them failed" if self.n_failed else ""
-        left = f"; {self.n_left_out} rows left out" if self.n_left_out else ""
+        left = f"; {count(self.n_left_out, 'row')} left out" if self.n_left_out else ""
         yield (
-            f"Importance for {self.metric!r}{where}: {self.n_used} settings"
+            f"Importance for {self.metric!r}{where}: {count(self.n_used, 'setting')}"
             f"{failed}{left}"
         )
         if self.is_enough:

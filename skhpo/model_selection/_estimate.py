@@ -387,8 +387,8 @@ def worth(estimate):
             f"{interval_of(estimate)}"
         )
     return (
-        "No estimate of its optimism: not enough evidence, since the best of "
-        f"{estimate.n_candidates} candidates shows none"
+        "No estimate of its optimism: not enough evidence, the best of "
+        f"{estimate.n_candidates} shows none"
     )
 
 
@@ -477,8 +477,8 @@ def _tibshirani(table, reason):
     if len(table.fold_scores) < LEAST_FOLDS:
         raise AttributeError(
             f"score_estimate_ needs at least {LEAST_FOLDS} folds, or predictions "
-            f"(store_predictions=True); this search had {len(table.fold_scores)} "
-            f"folds and {reason}."
+            "(store_predictions=True); this search had "
+            f"{count(len(table.fold_scores), 'fold')} and {reason}."
         )
     bias = _possible(tibshirani_bias(s), table)
     own = table.fold_scores[:, table.best_place]

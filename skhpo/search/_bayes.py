@@ -78,7 +78,9 @@ class BayesSearchCV(SequentialSearchCV):
         changes results.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of everything the search draws. Estimators keep their own.
+        Seed of everything the search draws. Estimators and splitters keep their own:
+        the table is repeatable where these have a seed, or draw nothing.
+        ``summary()`` names those that have none.
 
     error_score : "raise" or numeric, default=nan
         What a failed fit shows in ``cv_results_``. A failed candidate is never the best

@@ -166,6 +166,7 @@ class HyperbandSearchCV(SequentialSearchCV):
     random_state : int, RandomState instance or None, default=None
         Seed of everything the search draws, and of estimators whose own
         ``random_state`` is None: a model that goes on must not change its mind.
+        Splitters keep their own.
 
     error_score : "raise" or numeric, default=nan
         What a failed fit shows in ``cv_results_``. A failed candidate is never promoted

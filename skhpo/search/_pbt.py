@@ -153,7 +153,7 @@ class PBTSearchCV(SequentialSearchCV):
 
     random_state : int, RandomState instance or None, default=None
         Seed of everything the search draws, and of estimators whose own
-        ``random_state`` is None.
+        ``random_state`` is None. Splitters keep their own.
 
     error_score : "raise" or numeric, default=nan
         What a failed fit shows in ``cv_results_``. A member that failed copies one of
