@@ -1,5 +1,6 @@
 """Work: the only room that fits models."""
 
+from skhpo.evaluation._baseline import baseline_errors, baseline_of
 from skhpo.evaluation._best_scores import best_possible_score, score_range
 from skhpo.evaluation._bins import shared_bins
 from skhpo.evaluation._dispatch import check_values, open_dispatcher
@@ -56,6 +57,8 @@ __all__ = [
     "Stage",
     "Training",
     "balanced_weights",
+    "baseline_errors",
+    "baseline_of",
     "best_possible_score",
     "check_racing",
     "check_swappable",

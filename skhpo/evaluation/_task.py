@@ -146,7 +146,7 @@ def fit_fold(payload, trial, params, fold, context=None, stage=None):
     outcome["score_time"] = time.perf_counter() - start - outcome["fit_time"]
     train_scores = None
     if payload.return_train_score:
-        train_scores, train_error = _score(payload, estimator, data_train, train)
+        train_scores, train_error = score_on(payload, estimator, data_train, train)
         error = error or train_error
     _print_end(payload, outcome, shown, scores, train_scores)
     return FoldOutcome(
@@ -267,14 +267,14 @@ def _judge(payload, estimator, data, rows, stage):
     """
     plan, X = payload.predictions, data[0]
     if plan is None or (stage is not None and stage.to < payload.training.top):
-        return *_score(payload, estimator, data, rows), None
+        return *score_on(payload, estimator, data, rows), None
     with asked_once(estimator, X) as asked:
-        scores, error = _score(payload, estimator, data, rows)
+        scores, error = score_on(payload, estimator, data, rows)
         predictions = None if scores is None else plan.of(estimator, X, asked)
     return scores, error, predictions
 
 
-def _score(payload, estimator, data, rows):
+def score_on(payload, estimator, data, rows):
     """Return the scores (number, or dict by metric) and the text of what went wrong.
 
     A metric that could not be computed is nan.

@@ -5,10 +5,11 @@ import time
 import uuid
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from inspect import signature
-from math import ceil, nan
+from itertools import chain
+from math import ceil, isfinite, nan
 from numbers import Integral, Number, Real
 from typing import Any
 
@@ -71,6 +72,14 @@ from skhpo.search._default import OwnSetting, evaluate_reference
 from skhpo.search._html import panel
 from skhpo.search._predictions import Keeping, open_keeping
 from skhpo.search._results import tidy
+from skhpo.search._scoring import (
+    SCORING_FAILS,
+    ScoringWatch,
+    check_scorer,
+    is_all_unscored,
+    is_hopeless,
+    unscored_message,
+)
 from skhpo.search._timeline import Timeline
 from skhpo.search._warm_start import Metric, read_old_studies
 from skhpo.space import Space, check_names
@@ -413,6 +422,8 @@ class SequentialSearchCV(BaseSearchCV):
         drawn = check_random_state(self.random_state).randint(2**31 - 1)
         streams = Streams(session.seed(drawn))
         space = self._make_space(streams)
+        choices = _choices_by_name(space).values()
+        check_scorer(scorer, estimator, self.scoring, chain.from_iterable(choices))
         return _Task(
             X=X,
             y=y,
@@ -772,9 +783,20 @@ class SequentialSearchCV(BaseSearchCV):
             listeners.append(
                 lambda _: "callback" if task.contexts.stop_requested else None
             )
+        if not task.journal.is_finished:
+            listeners.append(self._scoring_watch(archive, task))
         if self.stop is not None and not task.journal.is_finished:
             listeners.append(lambda _: self.stop(archive, task.space))
         return listeners
+
+    def _scoring_watch(self, archive, task):
+        """Return what ends the search where nothing can be scored."""
+        names = {column.name for column in task.space.columns}
+        choices = [(n, v) for n in sorted(names) for v in _choices_of(task.space, n)]
+        return ScoringWatch(
+            archive,
+            lambda cause: is_hopeless(self._payload(task, None), choices, cause),
+        )
 
     # ---- what callbacks are told
 
@@ -832,8 +854,8 @@ class SequentialSearchCV(BaseSearchCV):
 
     def _finish(self, task, archive):
         try:
-            report_failures(archive)
-        except ValueError:  # every fit failed: the table says how
+            self._report_failures(task, archive)
+        except ValueError:  # nothing could be fitted or scored: the table says how
             self._publish_interrupted(task, archive)
             raise
         self.multimetric_ = archive.is_multimetric
@@ -846,7 +868,15 @@ class SequentialSearchCV(BaseSearchCV):
         if self.refit or not self.multimetric_:
             self._select(task, archive)
         if self.refit:
-            self._refit(task, archive.finished[self.best_index_])
+            self._refit(task, self._chosen(task, archive))
+
+    def _report_failures(self, task, archive):
+        """Warn of what failed, or raise where everything did."""
+        if is_all_unscored(archive):
+            is_early = self.stop_reason_ == SCORING_FAILS
+            payload = self._payload(task, None)
+            raise ValueError(unscored_message(archive, payload, is_early))
+        report_failures(archive)
 
     def _publish(self, task, archive):
         """Make the table of what was evaluated."""
@@ -876,10 +906,27 @@ class SequentialSearchCV(BaseSearchCV):
         rows = archive.rows_to_choose_from()
         offered = _take_rows(self.cv_results_, rows)
         index = self._select_best_index(self.refit, metric, offered)
+        if archive.incumbent is None and not callable(self.refit):
+            index = self._own_row(task, archive, rows)
         self.best_index_ = rows[index]
-        self.best_params_ = self.cv_results_["params"][self.best_index_]
+        self.best_params_ = self._chosen(task, archive).params
         if not callable(self.refit):
             self.best_score_ = self.cv_results_[f"mean_test_{metric}"][self.best_index_]
+
+    def _own_row(self, task, archive, rows):
+        """Return which of some rows has the estimator's own setting; 0 = none has."""
+        is_own = [task.own.is_of(archive.finished[row]) for row in rows]
+        return is_own.index(True) if any(is_own) else 0
+
+    def _chosen(self, task, archive):
+        """Return the trial to refit; in full where none could be scored."""
+        trial = archive.finished[self.best_index_]
+        is_scored = archive.incumbent is not None or callable(self.refit)
+        if is_scored or task.training is None:
+            return trial
+        top, name = task.training.top, task.training.resource.param
+        params = trial.params if name is None else {**trial.params, name: top}
+        return replace(trial, params=params, job=replace(trial.job, resource=top))
 
     def _refit(self, task, best):
         estimator = clone(task.estimator)
@@ -1085,9 +1132,10 @@ def _no_score_message(archive):
     trial, fold = _first_bad_fold(archive)
     return (
         f"None of the {len(trials)} candidates could be scored on all "
-        f"{archive.n_splits} folds, so that the first one is taken for the best. "
-        f"{what} (first: candidate {trial.id}, split {fold}, params {trial.params}). "
-        "Check the scorer and the folds (a fold without one of the classes?), or set "
+        f"{archive.n_splits} folds. {what} (first: candidate {trial.id}, split {fold}, "
+        f"params {trial.params}). The estimator's own setting, or the first one where "
+        "the own was not tried, is taken for the best, and refitted in full. Check the "
+        "scorer and the folds (a fold without one of the classes?), or set "
         "error_score='raise' to debug."
     )
 
@@ -1095,6 +1143,6 @@ def _no_score_message(archive):
 def _first_bad_fold(archive):
     for trial in archive.finished:
         for outcome in trial.outcomes:
-            if not np.isfinite(archive.steering_score(outcome)):
+            if not isfinite(archive.steering_score(outcome)):
                 return trial, outcome.fold
     return archive.finished[0], 0

@@ -281,7 +281,8 @@ class BayesSearchCV(SequentialSearchCV):
 
     stop_reason_ : str
         Why the search ended: "n_iter", "space_exhausted", "max_time", "callback",
-        "interrupted", or what the stopping rule said.
+        "scoring_fails" (no setting can be scored), "interrupted", or what the stopping
+        rule said.
 
     classes_ : ndarray of shape (n_classes,)
         Class labels; only of a classifier.

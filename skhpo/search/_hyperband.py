@@ -325,7 +325,8 @@ class HyperbandSearchCV(SequentialSearchCV):
 
     stop_reason_ : str
         Why the search ended: "plan_completed", "space_exhausted", "max_time",
-        "callback", "interrupted", or what the stopping rule said.
+        "callback", "scoring_fails" (no setting can be scored), "interrupted", or what
+        the stopping rule said.
 
     classes_ : ndarray of shape (n_classes,)
         Class labels; only of a classifier.
@@ -692,8 +693,7 @@ class HyperbandSearchCV(SequentialSearchCV):
     def _select(self, task, archive):
         super()._select(task, archive)
         if hasattr(self, "best_index_"):
-            resources = self.cv_results_["n_resources"]
-            self.best_resource_ = int(resources[self.best_index_])
+            self.best_resource_ = int(self._chosen(task, archive).job.resource)
 
     def _finish(self, task, archive):
         super()._finish(task, archive)

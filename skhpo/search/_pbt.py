@@ -313,8 +313,8 @@ class PBTSearchCV(SequentialSearchCV):
 
     stop_reason_ : str
         Why the search ended: "plan_completed", "population_failed" (all members failed
-        at one step), "max_time", "callback", "interrupted", or what the stopping rule
-        said.
+        at one step), "max_time", "callback", "scoring_fails" (no setting can be
+        scored), "interrupted", or what the stopping rule said.
 
     classes_ : ndarray of shape (n_classes,)
         Class labels; only of a classifier.
@@ -651,7 +651,7 @@ class PBTSearchCV(SequentialSearchCV):
         super()._select(task, archive)
         if not hasattr(self, "best_index_"):
             return
-        best = archive.finished[self.best_index_]
+        best = self._chosen(task, archive)
         self.best_resource_ = int(best.job.resource)
         self.best_schedule_ = make_schedule(best, task.training, self.n_splits_)
         rows = line_of(self.best_index_, self.cv_results_["parent"])
@@ -659,13 +659,12 @@ class PBTSearchCV(SequentialSearchCV):
 
     def _finish(self, task, archive):
         super()._finish(task, archive)
-        if self.stop_reason_ == POPULATION_FAILED:
+        best = archive.incumbent
+        if self.stop_reason_ == POPULATION_FAILED and best is not None:
             failed = max(trial.job.labels["step"] for trial in archive.finished)
-            best = archive.incumbent
-            reached = 0 if best is None else best.job.resource
             warn_user(
                 f"Members failed at step {failed} with nobody left to copy, and the "
-                f"population ended there. The best model has {reached} of "
+                f"population ended there. The best model has {best.job.resource} of "
                 f"{task.plan.steps[-1]} {task.training.resource.kind}; "
                 "cv_results_['error'] says what happened."
             )
