@@ -11,6 +11,8 @@ from reprlib import Repr
 from sys import float_info
 from typing import Any
 
+from skhpo._types import REFERENCE
+
 FORMAT = 1
 
 #: Numbers of trials, bytes and the like are smaller.
@@ -209,6 +211,7 @@ EVENTS = {
         "objective": _or_none(_TEXT),
         "refit": _or_none(_TEXT),
         "seed": _int(0),
+        "is_limited": _optional(_one_of(True, False)),
     },
     "session": {"pid": _int(0), "host": _TEXT, "time": _AMOUNT},
     "asked": {
@@ -227,7 +230,7 @@ EVENTS = {
         "seconds": _optional(_AMOUNT),
     },
     "fold": {
-        "trial": _int(0),
+        "trial": _int(REFERENCE),  # the estimator's own setting is no trial
         "fold": _int(0, _MOST),
         "test": _SCORES,
         "train": _SCORES,

@@ -33,7 +33,7 @@ PARTS = {
     "_archive": {"_types", "_sklearn", "_errors"},
     "_stopping": {"_types", "_archive", "_clock", "space", "surrogates", "_errors"},
     "_callbacks": {"_types", "_archive", "_clock", "_sklearn", "_errors"},
-    "_events": set(),
+    "_events": {"_types"},
     "_journal": {"_types", "_archive", "_events", "_errors"},
     "_loop": {"_types", "_archive", "_clock", "_stopping", "_callbacks", "_errors"},
 }

@@ -1,7 +1,8 @@
 """Short hashes of values: the same in every process and on every machine.
 
-Data count by their values, estimators by their parameters, functions, classes, modules
-and loggers XX
+Data count by their values, estimators by their parameters, other objects by their class
+and attributes. Functions, classes, modules, loggers and what belongs to a process count
+by name.
 """
 
 import collections
