@@ -86,6 +86,7 @@ class NoWorkers:
 
     n_jobs = 1_000_000  # never a reason to wait
     limit = None
+    task_seconds = 0.0  # folds are answered one by one
     can_kill = False
     is_asynchronous = shares_memory = shares_disk = True
 
