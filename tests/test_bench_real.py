@@ -320,6 +320,22 @@ def test_a_search_runs_until_its_seconds_are_used_up(bench, folder, spec):
     assert found[0.3]["inner"] >= found[0.1]["inner"]
 
 
+@pytest.mark.parametrize("spec", ["halving", "optuna", "skopt", "genetic", "flaml"])
+def test_a_peer_finds_a_setting_of_the_same_space(bench, folder, spec):
+    _real_methods = bench("_real_methods")
+    if _real_methods.load(spec):
+        pytest.skip("it is not installed")
+    task = bench("_tasks").Task("svm/numbers", folder, mean_seconds=0.05)
+    (found,) = _real_methods.run(task, spec, 0, 0.5, [0.5]).values()
+    assert found["error"] is None
+    params = found["params"]
+    assert params.keys() == task.space.keys()
+    assert found["inner"] == pytest.approx(task.evaluate(params))
+    for name, d in task.space.items():
+        if d.kind != "choice":
+            assert d.low <= params[name] <= d.high
+
+
 def test_a_search_that_breaks_says_how(bench, folder):
     task = bench("_tasks").Task("neighbors/numbers", folder)
     found = bench("_real_methods").run(task, "ours:racing=3", 0, 0.1, [0.1])

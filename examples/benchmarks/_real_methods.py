@@ -476,4 +476,5 @@ def judged(task, trace, fitted, mark):
         "inner": inner if np.isfinite(inner) else None,
         "test": test if np.isfinite(test) else None,
         "n": n,
+        "params": {name: _methods._plain(value) for name, value in params.items()},
     }

@@ -256,7 +256,7 @@ def search(name, folder, spec, seed, shares, size, budget, mean_seconds):
 
 
 def in_processes(function, jobs, n_jobs):
-    """Results as they arrive. A process is new, so that its clock counts one job."""
+    """Results of ``function(*job)`` as they arrive."""
     if not jobs:
         return
     start = time.perf_counter()
