@@ -82,6 +82,7 @@ class NoWorkers:
     n_jobs = 1_000_000  # never a reason to wait
     limit = None
     can_kill = False
+    task_seconds = 0.02
     is_asynchronous = shares_memory = shares_disk = True
 
     def submit(self, call):
