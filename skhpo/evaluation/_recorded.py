@@ -88,6 +88,7 @@ class NoWorkers:
     limit = None
     task_seconds = 0.0  # folds are answered one by one
     can_kill = False
+    task_seconds = 0.02
     is_asynchronous = shares_memory = shares_disk = True
 
     def __init__(self, path):
