@@ -19,6 +19,7 @@ folder, ``<name>.csv.gz`` with a column ``target``.
 
 import argparse
 import warnings
+from functools import partial
 from pathlib import Path
 
 import _common  # first of all that loads numpy: it limits the BLAS threads
@@ -70,7 +71,7 @@ def parse_arguments():
     add = parser.add_argument
     add("parts", nargs="*", default=[], help=f"any of {', '.join(PARTS)}; default all")
     add("--seeds", type=int, default=10, help="searches per table")
-    add("--settings", type=int, default=150, help="random settings of `tau`")
+    add("--settings", type=int, default=40, help="random settings of `tau`")
     add("--draws", type=int, default=1000, help="of each schedule, from the settings")
     add("--units", type=int, default=27, help="max_resource of `protected`")
     add("--tables", type=Path, help="a folder of <name>.csv.gz")
@@ -165,7 +166,7 @@ def tau(args):
     for name, X, y, model, folds, _ in tables(args):
         curves = scored_by_round(args.settings, X, y, model, folds)
         agreement[name] = [
-            kendalltau(curves[:, r - 1], curves[:, -1]).statistic for r in ROUNDS
+            kendalltau(curves[rounds], curves[TOP]).statistic for rounds in ROUNDS
         ]
         regrets[name] = regrets_of(curves, args.draws)
     print(f"Kendall's tau with {TOP} rounds, {args.settings} settings")
@@ -175,26 +176,37 @@ def tau(args):
 
 
 def scored_by_round(n_settings, X, y, model, folds):
-    """(n_settings, TOP) mean scores over the folds after each round."""
-    rng = np.random.default_rng(0)
+    """Return {rounds: (n_settings,) mean scores over the folds}."""
     space = Space(SPACE)
-    settings = [space.to_params(point) for point in space.sample(n_settings, rng)]
-    return np.array([_curve(X, y, model, folds, params) for params in settings])
+    points = space.sample(n_settings, np.random.default_rng(0))
+    curves = [
+        np.mean(
+            [_curve(X, y, model, fold, space.to_params(point)) for fold in folds],
+            axis=0,
+        )
+        for point in points
+    ]
+    return dict(zip((*ROUNDS, TOP), np.transpose(curves), strict=True))
 
 
-def _curve(X, y, model, folds, params):
-    curves = []
-    for train, test in folds:
-        fitted = model.set_params(**params, max_iter=TOP).fit(X[train], y[train])
-        if is_classifier(model):
-            staged = fitted.staged_predict_proba(X[test])
-            curves.append(
-                [-log_loss(y[test], p, labels=fitted.classes_) for p in staged]
-            )
-        else:
-            staged = fitted.staged_predict(X[test])
-            curves.append([-np.sqrt(mean_squared_error(y[test], p)) for p in staged])
-    return np.mean(curves, axis=0)
+def _curve(X, y, model, fold, params):
+    """Scores of one fit after each number of rounds."""
+    train, test = fold
+    fitted = model.set_params(**params, max_iter=TOP).fit(X[train], y[train])
+    if is_classifier(model):
+        stages = fitted.staged_predict_proba(X[test])
+        score = partial(log_loss, y[test], labels=fitted.classes_)
+    else:
+        stages, score = fitted.staged_predict(X[test]), partial(_rmse, y[test])
+    return [
+        -score(predicted)
+        for rounds, predicted in enumerate(stages, start=1)
+        if rounds in (*ROUNDS, TOP)
+    ]
+
+
+def _rmse(y, predicted):
+    return np.sqrt(mean_squared_error(y, predicted))
 
 
 def regrets_of(curves, n_draws):
@@ -202,12 +214,12 @@ def regrets_of(curves, n_draws):
     budget = 2 * _cost(hyperband_brackets(FLOORS["four rungs"], TOP, 3))
     plans = {name: hyperband_brackets(r, TOP, 3) for name, r in FLOORS.items()}
     plans["random"] = hyperband_brackets(TOP, TOP, 3)
-    scale = np.std(curves[:, -1])
+    scale = np.std(curves[TOP])
     found = {}
     for name, brackets in plans.items():
         rng = np.random.default_rng(0)
         best = [_replay(curves, brackets, budget, rng) for _ in range(n_draws)]
-        regret = (curves[:, -1].max() - np.array(best)) / scale
+        regret = (curves[TOP].max() - np.array(best)) / scale
         error = regret.std() / np.sqrt(n_draws)
         found[name] = f"{regret.mean():.3f} ({error:.3f})"
     return found
@@ -230,10 +242,10 @@ def _replay(curves, brackets, budget, rng):
         budget -= _cost([bracket])
         if budget < 0:
             return best
-        rows = rng.choice(len(curves), bracket.n_candidates[0])
+        rows = rng.choice(len(curves[TOP]), bracket.n_candidates[0])
         for resource, n in _promotions(bracket):
-            rows = rows[np.argsort(-curves[rows, resource - 1], kind="stable")][:n]
-        best = max(best, curves[rows, -1].max())
+            rows = rows[np.argsort(-curves[resource][rows], kind="stable")][:n]
+        best = max(best, curves[TOP][rows].max())
         turn += 1
 
 

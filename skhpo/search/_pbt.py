@@ -577,6 +577,9 @@ class PBTSearchCV(SequentialSearchCV):
             stays=task.own.is_of,
         )
 
+    def _learns(self, task):
+        return len(task.plan.steps) > 1  # in one step nobody copies
+
     def _optimizer(self, task, archive):
         return self.make_optimizer(task.space, task.given, task.streams, task.plan)
 
