@@ -48,7 +48,8 @@ def doubt_about(rows: Rows, surrogate) -> str | None:
             f"least {least} needed"
         )
     if not surrogate.score >= ENOUGH:
-        return f"R2 of the surrogate ({surrogate.method}) {surrogate.score:.2f} < 0.3"
+        figure = f"{surrogate.score:.2f} < {ENOUGH}"
+        return f"R2 of the surrogate ({surrogate.method}) {figure}"
     return None
 
 

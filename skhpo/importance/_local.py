@@ -95,7 +95,8 @@ class LocalImportance:
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
-        yield f"Importance at the best setting, {self.params!r}"
+        best = "which is not known" if self.params is None else repr(self.params)
+        yield f"Importance at the best setting, {best}"
         if not self.is_enough:
             yield f"Not enough evidence: {self.doubt}."
             return

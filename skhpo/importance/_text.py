@@ -28,12 +28,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from skhpo._words import Text
-from skhpo.importance._evidence import (
-    ENOUGH,
-    LEAST_TO_DISMISS,
-    NOT_SMALL,
-    SMALL,
-)
+from skhpo.importance._evidence import LEAST_TO_DISMISS, NOT_SMALL, SMALL
 from skhpo.importance._global import SearchImportance, examine, generator
 from skhpo.importance._local import LocalImportance, local_of
 from skhpo.importance._rows import Rows, read_rows
@@ -93,7 +88,7 @@ def tune_first(search, *, metric=None, method="auto", random_state=0):
 
 def _not_enough(whole: SearchImportance) -> str:
     reason = whole.doubt
-    if whole.surrogate_score < ENOUGH:
+    if reason.startswith("R2"):
         reason = f"the surrogate explains too little of the scores ({reason})"
     return (
         f"Not enough evidence to say what to tune first: {reason}. Try more settings, "

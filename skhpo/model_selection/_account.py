@@ -137,6 +137,8 @@ class Account:
             return np.nan if column is None else float(column[row])
 
         std = number("std")
+        if std == 0 and np.ptp(self._fold_scores(row, metric)) > 0:
+            std = np.nan  # the squares of tiny differences are no floats
         return Best(
             row=row,
             metric=metric,
@@ -145,6 +147,10 @@ class Account:
             params=self._search.best_params_,
             n_resources=self._resources_of(row),
         )
+
+    def _fold_scores(self, row, metric):
+        names = (f"split{fold}_test_{metric}" for fold in range(self.n_splits))
+        return np.array([self._table[name][row] for name in names], dtype=float)
 
     def _resources_of(self, row):
         if not self.has_rungs:

@@ -15,7 +15,6 @@ from skhpo._words import Text, count
 from skhpo.evaluation import score_range
 from skhpo.model_selection._account import (
     Account,
-    check_has_results,
     what_failed,
     what_it_took,
     what_of_the_default,
@@ -523,12 +522,7 @@ class _Table:
     """
 
     def __init__(self, search):
-        check_has_results(search)
-        if not hasattr(search, "best_index_"):
-            raise AttributeError(
-                "There is no best row whose score could be corrected: with several "
-                "metrics, name one by refit=."
-            )
+        check_has_best(search)
         results, metric = search.cv_results_, chosen_metric(search)
         s = np.stack(
             [
@@ -548,6 +542,19 @@ class _Table:
         self.n_test, self.test_to_train = _fold_sizes(search)
         self.limits = score_limits(search, metric)
         self.reservations = tuple(_reservations(search))
+
+
+def check_has_best(search):
+    """Refuse a search that has no best row, and say why."""
+    account = Account(search)
+    if hasattr(search, "best_index_"):
+        return
+    if account.status["failed"] == account.n_rows:
+        raise AttributeError("There is no best row: every candidate failed.")
+    raise AttributeError(
+        "There is no best row whose score could be corrected: with several "
+        "metrics, name one by refit=."
+    )
 
 
 def chosen_metric(search):

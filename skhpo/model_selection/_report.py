@@ -157,7 +157,7 @@ class TuningReport:
         new, spread = f"{winner['new_score']:.4g}", ""
         if np.isnan(winner["new_score"]):
             new = "no score, since a fit failed,"
-        elif sd is not None:
+        elif sd:
             spread = f"; from seed to seed +-{sd:.2g}"
         yield (
             f"- Winner (row {self.leaders.index[0]}): {winner['old_score']:.4g} in the "

@@ -5,6 +5,7 @@ from math import inf, isfinite
 import numpy as np
 from sklearn.utils import Bunch
 
+from skhpo._words import count
 from skhpo.model_selection._intervals import (
     METHODS,
     ScoreInterval,
@@ -160,7 +161,7 @@ class NestedResult(Bunch):
     def __repr__(self):
         """Return a summary of a few lines."""
         lines = [
-            f"Nested cross-validation: {self.n_folds} outer folds"
+            f"Nested cross-validation: {count(self.n_folds, 'outer fold')}"
             + (f" x {self.n_repeats} repeats" if self.n_repeats > 1 else ""),
             f"  score      {self._score_text()}",
         ]
