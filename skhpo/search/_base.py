@@ -73,6 +73,7 @@ from skhpo.search._html import panel
 from skhpo.search._predictions import Keeping, open_keeping
 from skhpo.search._results import tidy
 from skhpo.search._scoring import (
+    OWN_IS_TAKEN,
     SCORING_FAILS,
     ScoringWatch,
     check_scorer,
@@ -862,8 +863,6 @@ class SequentialSearchCV(BaseSearchCV):
         self._publish(task, archive)
         self._publish_default(task, archive)
         self._publish_predictions(task, archive)
-        if archive.incumbent is None:  # every fit went well, no score is a number
-            warn_user(_no_score_message(archive))
         self._publish_scorer(task)
         if self.refit or not self.multimetric_:
             self._select(task, archive)
@@ -871,12 +870,17 @@ class SequentialSearchCV(BaseSearchCV):
             self._refit(task, self._chosen(task, archive))
 
     def _report_failures(self, task, archive):
-        """Warn of what failed, or raise where everything did."""
-        if is_all_unscored(archive):
-            is_early = self.stop_reason_ == SCORING_FAILS
-            payload = self._payload(task, None)
-            raise ValueError(unscored_message(archive, payload, is_early))
-        report_failures(archive)
+        """Warn of what failed; raise where everything did, or must."""
+        if not is_all_unscored(archive):
+            report_failures(archive)
+            if archive.incumbent is None:  # all was fitted, no score is a number
+                warn_user(_no_score_message(archive))
+            return
+        is_early = self.stop_reason_ == SCORING_FAILS
+        message = unscored_message(archive, self._payload(task, None), is_early)
+        if is_early:
+            raise ValueError(message)
+        warn_user(message)  # the fit goes on, as scikit-learn's searches do
 
     def _publish(self, task, archive):
         """Make the table of what was evaluated."""
@@ -1133,8 +1137,7 @@ def _no_score_message(archive):
     return (
         f"None of the {len(trials)} candidates could be scored on all "
         f"{archive.n_splits} folds. {what} (first: candidate {trial.id}, split {fold}, "
-        f"params {trial.params}). The estimator's own setting, or the first one where "
-        "the own was not tried, is taken for the best, and refitted in full. Check the "
+        f"params {trial.params}). {OWN_IS_TAKEN} Check the "
         "scorer and the folds (a fold without one of the classes?), or set "
         "error_score='raise' to debug."
     )

@@ -19,6 +19,11 @@ from skhpo.space._values import is_estimator
 
 SCORING_FAILS = "scoring_fails"
 
+OWN_IS_TAKEN = (
+    "The estimator's own setting, or the first one where the own was not tried, is "
+    "taken for the best, and refitted in full."
+)
+
 #: So many candidates must fail in the same way before a baseline is asked.
 ENOUGH = 3
 
@@ -168,7 +173,8 @@ def unscored_message(archive, payload, is_early):
     return (
         f"None of the {len(trials)} candidates could be scored on all {n_splits} "
         f"folds{early if is_early else ''}. {_in_words(absent)}"
-        f"{_cure(absent, n_splits, scorer)} cv_results_ has what was evaluated. The "
+        f"{_cure(absent, n_splits, scorer)} "
+        f"{'cv_results_ has what was evaluated.' if is_early else OWN_IS_TAKEN} The "
         f"first error (candidate {trial.candidate}, split {outcome.fold}, params "
         f"{trial.params}):\n{outcome.error}"
     )
