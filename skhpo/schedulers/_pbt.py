@@ -148,6 +148,7 @@ class PopulationBased(ContinuingScheduler):
         ranked = _ranked(known)
         if len(known) < min(self._quorum, self._n_members) or not ranked:
             return
+        ranked = self._spared(ranked)
         moves = [
             self._move(step, trial, ranked, len(known))
             for trial in sorted(self._waiting[step], key=_member)
@@ -155,6 +156,17 @@ class PopulationBased(ContinuingScheduler):
         self._waiting[step] = []
         # those that go on first: a copy that changes nothing is their twin
         self._moves.extend(sorted(moves, key=lambda move: move.is_exploit))
+
+    def _spared(self, ranked: list[Any]) -> list[Any]:
+        """The same ranks, with those that stay above others that are not donors.
+
+        So that as many copy as would without them.
+        """
+        if self._stays is None:
+            return ranked
+        n_best = max(1, _share(self.quantile, self._n_members))
+        best, others = ranked[:n_best], ranked[n_best:]
+        return best + sorted(others, key=lambda trial: not self._stays(trial))
 
     def _move(self, step: int, trial: Any, ranked: list[Any], n: int) -> "_Move":
         member = _member(trial)
