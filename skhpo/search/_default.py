@@ -10,7 +10,7 @@ from typing import Any
 
 from skhpo._archive import Trial
 from skhpo._types import REFERENCE, Job
-from skhpo.space import own_setting
+from skhpo.space import default_params, own_setting
 
 
 @dataclass(eq=False)
@@ -18,17 +18,20 @@ class OwnSetting:
     """The estimator's own setting, and what came of it as a reference.
 
     ``setting`` is its (point, params) in the space, None where it lies outside of it;
-    ``outcomes`` are those of its folds, None where it is no reference.
+    ``nearest`` the same with numbers moved into their ranges, None where a value has no
+    place; ``outcomes`` are those of its folds, None where it is no reference.
     """
 
     space: Any
     setting: tuple[Any, dict[str, Any]] | None
+    nearest: tuple[Any, dict[str, Any]] | None = None
     outcomes: list | None = None
 
     @classmethod
     def of(cls, space, estimator):
         """Return where an estimator stands in a space."""
-        return cls(space, own_setting(space, estimator))
+        setting = own_setting(space, estimator)
+        return cls(space, setting, setting or default_params(space, estimator))
 
     def is_of(self, trial):
         """Return whether a trial has this setting, and has had it from the start."""

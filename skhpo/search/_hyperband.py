@@ -523,7 +523,7 @@ class HyperbandSearchCV(SequentialSearchCV):
         units_are_new = is_continued and self.keep_models != "none"
         brackets = self._brackets(task.space, least, task.training.top)
         first = brackets
-        if self._is_asked_to_learn() and task.own.setting is not None:
+        if self._is_asked_to_learn() and task.own.nearest is not None:
             first = with_full_place(brackets, units_are_new)
         n_sweeps = self.n_iterations if self.strategy in ("hyperband", "sha") else 1
         task.plan = RungPlan(
@@ -612,9 +612,12 @@ class HyperbandSearchCV(SequentialSearchCV):
         return kind(bracket, n_full=len(full), full_first=plan.full_first)
 
     def _optimizer(self, task, archive):
-        """Return what proposes settings; the own one is kept for a full training."""
+        """Return what proposes settings; the own one is kept for a full training.
+
+        So is the nearest one in the space, where numbers lie outside of their ranges.
+        """
         chain = self.make_optimizer(task.space, task.given, task.streams, task.plan)
-        own, plan = task.own.setting, task.plan
+        own, plan = task.own.nearest, task.plan
         is_kept = plan.has_rungs and plan.has_full_place and self._learns(task)
         if own is None or not is_kept:
             return chain

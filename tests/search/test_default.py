@@ -188,9 +188,17 @@ def test_outside_of_the_space_it_is_scored_once(make):
 def test_rungs_score_a_reference_in_full(strategy):
     search = rungs({"a": (0.6, 1.0)}, strategy=strategy).fit(X, y)
     assert search.default_score_ == 2.0
-    assert search.plan_["planned_units"].sum() == (
-        rungs(strategy=strategy, optimizer="random").plan(X, y)["units"].sum()
-    )
+    assert search.summary().splitlines()[1].startswith("The estimator's own setting")
+    before = rungs(strategy=strategy, optimizer="random").plan(X, y)
+    assert search.plan_["units"].sum() <= before["units"].sum()
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_rungs_train_the_nearest_setting_in_full_where_a_number_is_out_of_range(
+    strategy,
+):
+    rows = table(rungs({"a": (0.6, 1.0)}, strategy=strategy).fit(X, y))
+    assert rows.loc[rows["param_a"] == 0.6, "n_resources"].tolist() == [9]
 
 
 def test_a_population_scores_a_reference_in_full():
