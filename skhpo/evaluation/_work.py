@@ -137,23 +137,27 @@ class _Trees:
         return log2(2.0 + self.nodes / max(self.n_trees, 1.0)) - 1.0
 
 
-def _boosting(per_round, per_tree, per_node, per_bin, per_entry) -> Callable:
-    """Nanoseconds by what they are spent on; binning counts as a level of a tree."""
+def _boosting(
+    count: Callable[[Any], _Trees],
+    per_round: float,
+    per_tree: float,
+    per_node: float,
+    per_bin: float,  # a column of a node
+    per_entry: float,  # an entry of X at a level of a tree; binning is ten of these
+) -> Formula:
+    """Nanoseconds, by what they are spent on."""
 
-    def formula(count: Callable[[Any], _Trees]) -> Formula:
-        def work(model: Any, size: Size) -> float:
-            trees, columns = count(model), _columns(model)
-            entries = size.n * size.density * columns
-            return (
-                per_round * trees.rounds
-                + per_tree * trees.n_trees
-                + (per_node + per_bin * columns) * trees.nodes
-                + per_entry * entries * (10.0 + trees.n_trees * trees.depth)
-            )
+    def work(model: Any, size: Size) -> float:
+        trees, columns = count(model), _columns(model)
+        levels = 10.0 + trees.n_trees * trees.depth
+        return (
+            per_round * trees.rounds
+            + per_tree * trees.n_trees
+            + (per_node + per_bin * columns) * trees.nodes
+            + per_entry * size.entries(model) * levels
+        )
 
-        return work
-
-    return formula
+    return work
 
 
 def _hist_trees(model: Any) -> _Trees:
@@ -264,8 +268,7 @@ def _kernel(model: Any, size: Size) -> float:
     per_value = size.density * _columns(model) + _EXP
     kernel_values = len(model.support_) * (size.n + size.n_test)
     repeats = 6.0 if getattr(model, "probability", False) is True else 1.0
-    pairs = max(np.size(model.n_iter_), 1)
-    share = 2.0 / (1.0 + (1.0 + 8.0 * pairs) ** 0.5) * 2.0 if pairs > 1 else 1.0
+    share = 4.0 / (1.0 + (1.0 + 8.0 * np.size(model.n_iter_)) ** 0.5)  # one vs one
     steps = _n_iter(model) * size.n * share
     return 500e3 + repeats * (per_value * kernel_values + 2.0 * steps)
 
@@ -365,10 +368,10 @@ def _both(*stems: str) -> list[str]:
     return [stem + kind for stem in stems for kind in ("Classifier", "Regressor")]
 
 
-_hist = _boosting(60e3, 60e3, 3e3, 150.0, 0.6)(_hist_trees)
-_lightgbm = _boosting(20e3, 20e3, 3e3, 60.0, 0.5)(_lightgbm_trees)
-_xgboost = _boosting(60e3, 10e3, 5e3, 900.0, 0.3)(_xgboost_trees)
-_catboost = _boosting(250e3, 0.0, 1e3, 500.0, 1.0)(_catboost_trees)
+_hist = _boosting(_hist_trees, 60e3, 60e3, 3e3, 150.0, 0.6)
+_lightgbm = _boosting(_lightgbm_trees, 20e3, 20e3, 3e3, 60.0, 0.5)
+_xgboost = _boosting(_xgboost_trees, 60e3, 10e3, 5e3, 900.0, 0.3)
+_catboost = _boosting(_catboost_trees, 250e3, 0.0, 1e3, 500.0, 1.0)
 
 _FORMULAS: dict[str, Formula] = {
     name: formula
