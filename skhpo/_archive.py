@@ -21,7 +21,7 @@ from scipy.stats import rankdata
 
 from skhpo._errors import warn_user
 from skhpo._sklearn import masked_param_columns, warn_or_raise_about_fit_failures
-from skhpo._types import FoldOutcome, Job, Result
+from skhpo._types import REFERENCE, FoldOutcome, Job, Result
 
 FINISHED = ("complete", "promoted", "stopped", "raced_out", "failed")
 _UNKNOWN = object()
@@ -96,6 +96,8 @@ class Archive:
     price : str or None
         What an optimizer is told that a trial costs: its "work", its "seconds" or,
         with None, nothing.
+    spares : callable
+        Returns whether a trial gets all of its folds, whatever the race says.
     """
 
     def __init__(
@@ -107,6 +109,7 @@ class Archive:
         continues=True,
         predictions=None,
         price="seconds",
+        spares=lambda trial: False,
     ):
         self.n_splits = n_splits
         self.objective = _UNKNOWN  # name of the metric that steers; None = the only one
@@ -116,6 +119,8 @@ class Archive:
         self.continues = continues
         self.predictions = predictions
         self.price = price
+        self._spares = spares
+        self._spared = {REFERENCE}  # numbers of the trials that no race drops
         self.trials = []
         self._n_candidates = 0
         self.incumbent = None  # the best of the complete trials that got furthest
@@ -131,6 +136,8 @@ class Archive:
         number = len(self.trials)
         trial = Trial(number, job, candidate, params, twin=twin, parent=parent)
         self.trials.append(trial)
+        if self.race is not None and self._spares(trial):
+            self._spared.add(number)
         return trial
 
     def new_units(self, trial):
@@ -165,7 +172,12 @@ class Archive:
 
     def is_over(self, outcomes):
         """Return whether a race is over for a trial with these outcomes."""
-        return self.race.n_folds(self._scores_in_order(outcomes)) is not None
+        return self._n_folds(outcomes) is not None
+
+    def _n_folds(self, outcomes):
+        """Return after how many folds a trial with these outcomes ends, or None."""
+        is_spared = bool(outcomes) and outcomes[0].trial in self._spared
+        return self.race.n_folds(self._scores_in_order(outcomes), is_spared)
 
     def close(self, trial):
         """Commit a trial: its status, its score, perhaps a new incumbent."""
@@ -192,8 +204,8 @@ class Archive:
 
     def _cut(self, trial):
         """Take from a trial the folds that ran ahead of the decision against it."""
-        scores = self._scores_in_order(trial.outcomes)
-        n_folds = self.race.n_folds(scores) or len(scores)
+        n_known = len(self._scores_in_order(trial.outcomes))
+        n_folds = self._n_folds(trial.outcomes) or n_known
         trial.ahead = [o for o in trial.outcomes if o.fold >= n_folds]
         trial.outcomes = [o for o in trial.outcomes if o.fold < n_folds]
 

@@ -26,12 +26,14 @@ again, in the same order, and folds that were recorded are not fitted but read.
 import json
 import os
 import socket
+import stat
 import string
 import time
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from io import BytesIO
 from math import nan
 from numbers import Number
 from pathlib import Path
@@ -41,14 +43,13 @@ from zlib import crc32
 import numpy as np
 
 from skhpo._errors import CheckpointError, warn_user
+from skhpo._events import FORMAT, check_event
 from skhpo._types import FoldOutcome, Proposal
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None
-
-FORMAT = 1
 
 #: How the first line begins, behind its checksum.
 _BEGINNING = b' {"event":"header","format":'
@@ -99,39 +100,52 @@ def decode(data: bytes, path: Any = "the journal") -> tuple[list[dict], int, int
     CheckpointError
         When the damage is further up, or this never was a journal.
     """
+    _check_ours(data, path)
+    events, size, crc = [], 0, 0
+    for number, line in enumerate(BytesIO(data), start=1):
+        if line[:9] != b"%08x " % crc32(line[9:-1], crc) or line[-1:] != b"\n":
+            if size + len(line) == len(data):
+                break
+            n_lines = data.count(b"\n")
+            raise CheckpointError(
+                f"{path} is damaged in line {number} of {n_lines}. {_cure(number)}"
+            )
+        events.append(_event_of(line[9:], number, path))
+        size, crc = size + len(line), int(line[:8], 16)
+    return events, size, crc
+
+
+def _event_of(text: bytes, number: int, path: Any) -> dict:
+    try:
+        event = json.loads(text)
+    except (ValueError, RecursionError):
+        event = None
+    if not isinstance(event, dict):
+        raise _makes_no_sense(path, number, "it holds no event")
+    return event
+
+
+def _makes_no_sense(path: Any, number: int, why: Any) -> CheckpointError:
+    what = f"makes no sense in line {number} ({why})."
+    return CheckpointError(f"{path} {what} {_cure(number)}")
+
+
+def _cure(number: int) -> str:
+    """Return what to do about a journal with a line that is wrong."""
+    if number == 1:
+        return "Choose another path to start anew."
+    return (
+        f"The {number - 1} lines before it are sound: cut the file there to go on from "
+        f"them (head -n {number - 1}), or choose another path to start anew."
+    )
+
+
+def _check_ours(data: bytes, path: Any) -> None:
     if not _may_be_ours(data):
         raise CheckpointError(
             f"{path} is no checkpoint of skhpo, and is left as it is. Choose another "
             "path for checkpoint=, of a file that does not exist."
         )
-    lines = data.split(b"\n")
-    torn = lines.pop()
-    events, size, crc = [], 0, 0
-    for number, line in enumerate(lines, start=1):
-        event = _decode_line(line, crc)
-        if event is None:
-            if number == len(lines) and not torn:
-                break
-            raise CheckpointError(
-                f"{path} is damaged in line {number} of {len(lines)}. The {number - 1} "
-                "lines before it are sound: cut the file there to go on from them "
-                f"(head -n {number - 1}), or choose another path to start anew."
-            )
-        events.append(event)
-        size, crc = size + len(line) + 1, int(line[:8], 16)
-    return events, size, crc
-
-
-def _decode_line(line: bytes, before: int) -> dict | None:
-    """Return an event; None when the line is not as it was written."""
-    text = line[9:]
-    if line[:9] != b"%08x " % crc32(text, before):
-        return None
-    try:
-        event = json.loads(text)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) else None
 
 
 def _may_be_ours(data: bytes) -> bool:
@@ -139,6 +153,40 @@ def _may_be_ours(data: bytes) -> bool:
     head, rest = data[:8], data[8 : 8 + len(_BEGINNING)]
     is_hex = all(chr(byte) in string.hexdigits for byte in head)
     return is_hex and rest == _BEGINNING[: len(rest)]
+
+
+def read_bytes(path: Any, only_first_line: bool = False) -> bytes:
+    """Return what a file holds that may be a journal.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    CheckpointError
+        When it cannot be read, or does not begin as a journal does.
+    """
+    try:
+        check_is_file(os.stat(path), path)
+        with open(path, "rb") as file:
+            begin = file.read(8 + len(_BEGINNING))
+            _check_ours(begin, path)
+            return begin + (file.readline() if only_first_line else file.read())
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise CheckpointError(
+            f"checkpoint={str(path)!r} cannot be read: {error.strerror or error}. Give "
+            "the path of a file that you may read and write."
+        ) from error
+
+
+def check_is_file(status: os.stat_result, path: Any) -> None:
+    """Refuse folders, devices and pipes."""
+    if not stat.S_ISREG(status.st_mode):
+        raise CheckpointError(
+            f"checkpoint={str(path)!r} is no file. Choose another path for "
+            "checkpoint=, of a file that does not exist."
+        )
 
 
 # ---- values
@@ -254,7 +302,7 @@ class Record:
         The last process that worked on it.
     seconds : float
         Of search, in all sessions.
-    n_lost : int
+    lost : set of (int, int)
         Folds that count as not recorded since their predictions are damaged.
     """
 
@@ -266,7 +314,8 @@ class Record:
     end: dict | None = None
     session: dict | None = None
     seconds: float = 0.0
-    n_lost: int = 0
+    lost: set[tuple[int, int]] = field(default_factory=set)
+    scores: Any = None  # the first ones that are known
 
 
 def read_record(events: Sequence[dict], path: Any, predictions: Any = None) -> Record:
@@ -280,60 +329,151 @@ def read_record(events: Sequence[dict], path: Any, predictions: Any = None) -> R
     record = Record()
     for number, event in enumerate(events, start=1):
         try:
-            _note(record, event, predictions)
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-            if isinstance(error, CheckpointError):
-                raise
-            raise CheckpointError(
-                f"{path}: line {number} makes no sense ({type(error).__name__}: "
-                f"{error}). Choose another path to start anew."
-            ) from error
+            _note(record, event, path, predictions)
+        except CheckpointError:
+            raise
+        except ValueError as error:
+            raise _makes_no_sense(path, number, error) from error
     return record
 
 
-def _note(record: Record, event: dict, predictions: Any) -> None:
+def _note(record: Record, event: dict, path: Any, predictions: Any) -> None:
+    _check_format(event, path)
+    check_event(event)
     kind = event["event"]
+    if (kind == "header") != (record.header is None):
+        raise ValueError("the header is the first line and no other one")
     record.seconds = max(record.seconds, float(event.get("seconds", 0.0)))
     if kind in ("asked", "fold", "committed"):
         record.end = None  # it went on
-    if kind == "header":
-        _check_format(event)
-        record.header = event
-    elif kind == "session":
-        record.session = event
-    elif kind == "asked":
-        if event["trial"] != len(record.asked):
-            raise ValueError(f"trial {event['trial']} after {len(record.asked)}")
-        record.asked.append(event)
+    if kind in ("asked", "committed"):
         record.order.append((kind, event["trial"]))
-    elif kind == "fold":
+    if kind == "fold":
         _note_fold(record, event, predictions)
-    elif kind == "committed":
-        record.commits[event["trial"]] = event
-        record.order.append((kind, event["trial"]))
-    elif kind == "stopped":
-        record.end = event
+    else:
+        _NOTES[kind](record, event)
 
 
-def _check_format(header: dict) -> None:
-    if header["format"] != FORMAT:
-        raise CheckpointError(
-            f"The checkpoint has format {header['format']}, and this version of skhpo "
-            f"reads format {FORMAT}. Use the version that wrote it "
-            f"({header.get('versions', {}).get('skhpo', 'unknown')}), or another path."
-        )
+def _check_format(event: dict, path: Any) -> None:
+    number = event.get("format", FORMAT)
+    if event.get("event") != "header" or type(number) is not int or number == FORMAT:
+        return
+    versions = event.get("versions")
+    writer = versions.get("skhpo") if isinstance(versions, dict) else None
+    raise CheckpointError(
+        f"The checkpoint {path} has format {number}, and this version of skhpo reads "
+        f"format {FORMAT}. Use the version that wrote it ({writer or 'unknown'}), or "
+        "another path."
+    )
+
+
+def _note_header(record: Record, event: dict) -> None:
+    record.header = event
+
+
+def _note_session(record: Record, event: dict) -> None:
+    record.session = event
+
+
+def _note_asked(record: Record, event: dict) -> None:
+    number = len(record.asked)
+    if event["trial"] != number:
+        raise ValueError(f"trial {event['trial']} where {number} is next")
+    for name in ("parent", "candidate"):
+        if event[name] is not None and event[name] >= number:
+            raise ValueError(f"{name!r} is {event[name]}, which is not asked for yet")
+    n_dims = len(record.asked[0]["point"] if record.asked else event["point"])
+    if len(event["point"]) != n_dims:
+        raise ValueError(f"'point' has {len(event['point'])} numbers, not {n_dims}")
+    record.asked.append(event)
 
 
 def _note_fold(record: Record, event: dict, predictions: Any) -> None:
+    _check_asked(record, event["trial"])
+    if event["fold"] >= record.header["n_splits"]:
+        raise ValueError(f"fold {event['fold']} of {record.header['n_splits']}")
     outcome = _outcome_of(event)
-    place = event.get("predictions")
+    for scores in (outcome.test_scores, outcome.train_scores):
+        _check_metrics(record, scores)
+    place, key = event.get("predictions"), (outcome.trial, outcome.fold)
     if place is not None and predictions is not None:
         array = predictions(*place)
         if array is None:
-            record.n_lost += 1
+            record.lost.add(key)
             return
         outcome = replace(outcome, predictions=array)
-    record.outcomes[outcome.trial, outcome.fold] = outcome
+    record.lost.discard(key)
+    record.outcomes[key] = outcome
+
+
+def _check_metrics(record: Record, scores: Any) -> None:
+    """Check that scores are of one metric, or all of several, as the first ones are.
+
+    Of several, the metrics that the header names must be there.
+    """
+    if scores is None:
+        return
+    if record.scores is None:
+        record.scores = scores
+    if isinstance(scores, dict) != isinstance(record.scores, dict):
+        raise ValueError("scores are of one metric here and of several there")
+    if isinstance(scores, dict):
+        header = record.header
+        named = {header["objective"], header["refit"]} - {None}
+        missing = (named or {next(iter(record.scores))}) - scores.keys()
+        if missing:
+            raise ValueError(f"there is no score of {sorted(map(str, missing))[0]}")
+
+
+def _note_commit(record: Record, event: dict) -> None:
+    if event["trial"] in record.commits:
+        raise ValueError(f"trial {event['trial']} was committed before")
+    _check_closed(record, event["trial"], event, record.commits)
+    record.commits[event["trial"]] = event
+
+
+def _note_end(record: Record, event: dict) -> None:
+    closed = {int(number): summary for number, summary in event["closed"].items()}
+    for number, summary in closed.items():
+        _check_closed(record, number, summary, record.commits.keys() | closed.keys())
+    for number in event["late"]:
+        _check_asked(record, number)
+    record.end = event
+
+
+def _check_asked(record: Record, number: int) -> None:
+    if number >= len(record.asked):
+        raise ValueError(f"trial {number} is not asked for yet")
+
+
+def _check_closed(record: Record, number: int, event: dict, closed: Any) -> None:
+    """Check what became of a trial; ``closed`` are the trials that were closed."""
+    _check_asked(record, number)
+    twin, rival, n_folds = event["twin"], event["rival"], event["n_folds"]
+    n_splits, racing = record.header["n_splits"], record.header["racing"]
+    if twin is not None and (twin >= number or (racing and twin not in closed)):
+        raise ValueError(f"'twin' is {twin}, which is not done yet")
+    if rival is not None and (rival == number or rival not in closed):
+        raise ValueError(f"'rival' is {rival}, which is not done yet")
+    is_raced_out = event["status"] == "raced_out"
+    if is_raced_out and not (racing and rival is not None):
+        raise ValueError("'status' is 'raced_out' without a race or a rival")
+    may_be_short = is_raced_out or (racing and event["status"] == "failed")
+    if n_folds != n_splits and not (may_be_short and n_folds < n_splits):
+        raise ValueError(f"'n_folds' is {n_folds}, of {n_splits} folds")
+    source = number if twin is None else twin
+    folds = [(source, fold) for fold in range(n_folds)]
+    if not all(key in record.outcomes or key in record.lost for key in folds):
+        raise ValueError(f"not all of the {n_folds} folds are there")
+
+
+_NOTES = {
+    "header": _note_header,
+    "session": _note_session,
+    "asked": _note_asked,
+    "committed": _note_commit,
+    "stopped": _note_end,
+}
 
 
 # ---- the file
@@ -350,6 +490,11 @@ class JournalFile:
     path : path-like
         Is created if it does not exist.
 
+    Attributes
+    ----------
+    refusal : CheckpointError or None
+        Why the file can only be read; None = it can be written as well.
+
     Raises
     ------
     CheckpointError
@@ -359,9 +504,11 @@ class JournalFile:
     def __init__(self, path):
         self.path = Path(path)
         self._predictions = Path(f"{self.path}{_PREDICTIONS}")
-        self._file = _open(self.path)
+        self._file, self.refusal = _open(self.path)
         try:
-            _lock(self._file, self.path)
+            check_is_file(os.fstat(self._file.fileno()), self.path)
+            if self.refusal is None:
+                _lock(self._file, self.path)
             self.events, self._size, self._crc = decode(self._file.read(), self.path)
         except BaseException:
             self._file.close()
@@ -422,6 +569,8 @@ class JournalFile:
         """Return predictions as they were written; None when they are not."""
         try:
             with self._predictions.open("rb") as file:
+                if offset + size > os.fstat(file.fileno()).st_size:
+                    return None
                 file.seek(offset)
                 data = file.read(size)
         except OSError:
@@ -461,15 +610,20 @@ if hasattr(os, "register_at_fork"):
 
 
 def _open(path):
+    """Return the open file, and why it can only be read, if so."""
     try:
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
-        return os.fdopen(os.open(path, flags, 0o666), "r+b", buffering=0)
+        return os.fdopen(os.open(path, flags, 0o666), "r+b", buffering=0), None
     except OSError as error:
-        raise CheckpointError(
+        refusal = CheckpointError(
             f"checkpoint={str(path)!r} cannot be written: {error.strerror or error}. "
             "Give the path of a file (or, with a separator at its end, of a folder) in "
             "a place where you may write."
-        ) from error
+        )
+        try:
+            return open(path, "rb", buffering=0), refusal
+        except OSError:
+            raise refusal from error
 
 
 def _lock(file, path):
@@ -582,6 +736,8 @@ class Journal:
 
     def begin(self, header, n_points):
         """Write the header of a new journal, and who works on it now."""
+        if self.is_finished:
+            return
         try:
             if self.record.header is None:
                 begin = {"event": "header", "format": FORMAT, "n_points": n_points}

@@ -24,6 +24,9 @@ from numpy.typing import NDArray
 
 Labels = Mapping[str, int | str | float]
 
+#: The number of a trial that is no row: the estimator's own setting, scored once.
+REFERENCE = -1
+
 #: What can become of a trial. Never inferred from a nan score.
 STATUSES = ("complete", "raced_out", "promoted", "stopped", "failed", "interrupted")
 

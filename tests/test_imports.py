@@ -22,6 +22,7 @@ PARTS = {
     "_random": {"_errors"},
     "_table": {"_errors"},
     "_statistics": set(),
+    "_words": set(),
     "_types": {"_errors"},
     "_sklearn": {"_errors"},
     "space": {"_errors"},
@@ -32,12 +33,13 @@ PARTS = {
     "_archive": {"_types", "_sklearn", "_errors"},
     "_stopping": {"_types", "_archive", "_clock", "space", "surrogates", "_errors"},
     "_callbacks": {"_types", "_archive", "_clock", "_sklearn", "_errors"},
-    "_journal": {"_types", "_archive", "_errors"},
+    "_events": {"_types"},
+    "_journal": {"_types", "_archive", "_events", "_errors"},
     "_loop": {"_types", "_archive", "_clock", "_stopping", "_callbacks", "_errors"},
 }
 READERS = {
     "learning_rate": {"evaluation", "_sklearn", "_errors"},
-    "importance": {"_table", "space", "surrogates", "_errors"},
+    "importance": {"_table", "_words", "space", "surrogates", "_errors"},
     "plots": {"_table", "_statistics", "importance", "space", "surrogates", "_errors"},
     "tracking": {"_callbacks", "_errors"},
 }

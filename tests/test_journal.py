@@ -21,7 +21,17 @@ from skhpo._journal import (
 )
 from skhpo._types import FoldOutcome, Job, Proposal
 
-HEADER = {"versions": {"skhpo": "0"}, "seed": 1}
+HEADER = {
+    "versions": {"skhpo": "0"},
+    "fingerprint": {"X": ["ab12", "ndarray"]},
+    "search": "BayesSearchCV",
+    "n_splits": 1,
+    "racing": False,
+    "error_score": np.nan,
+    "objective": None,
+    "refit": None,
+    "seed": 1,
+}
 
 
 def a_trial(number, params=None, **job):
@@ -93,7 +103,8 @@ def test_outcomes_are_read_back_as_they_were(scores, tmp_path):
     )
     file = JournalFile(tmp_path / "j")
     journal = Journal(file)
-    journal.begin(HEADER, 3)
+    journal.begin({**HEADER, "n_splits": 3}, 3)
+    journal.asked(a_trial(0), 1)
     journal.arrived(outcome)
     file.close()
     assert repr(read(tmp_path / "j").outcomes[0, 2]) == repr(outcome)
@@ -104,7 +115,8 @@ def test_predictions_are_kept_beside_it(dtype, tmp_path):
     arrays = [np.arange(6, dtype=dtype).reshape(3, 2), np.zeros(0, dtype), None]
     file = JournalFile(tmp_path / "j")
     journal = Journal(file)
-    journal.begin(HEADER, 3)
+    journal.begin({**HEADER, "n_splits": 3}, 3)
+    journal.asked(a_trial(0), 1)
     for fold, array in enumerate(arrays):
         journal.arrived(an_outcome(0, fold, predictions=array))
     file.close()

@@ -650,17 +650,17 @@ NEEDS = {
 }
 
 
-def parse(spec):
+def parse(spec, methods=METHODS):
     """``name:key=value,key=value`` -> (function, options); values are Python literals.
 
     A value that is no literal is taken as a string: ``ours:optimizer=random``.
     """
     name, _, tail = spec.partition(":")
-    if name not in METHODS:
-        raise ValueError(f"unknown method {name!r}; possible: {', '.join(METHODS)}")
+    if name not in methods:
+        raise ValueError(f"unknown method {name!r}; possible: {', '.join(methods)}")
     items = re.split(r",(?![^(\[{]*[)\]}])", tail)  # commas outside brackets
     pairs = (item.partition("=") for item in items if item)
-    return METHODS[name], {key: _literal(value) for key, _, value in pairs}
+    return methods[name], {key: _literal(value) for key, _, value in pairs}
 
 
 def missing(spec):

@@ -1,6 +1,7 @@
 """Work: the only room that fits models."""
 
-from skhpo.evaluation._best_scores import best_possible_score
+from skhpo.evaluation._baseline import baseline_errors, baseline_of
+from skhpo.evaluation._best_scores import best_possible_score, score_range
 from skhpo.evaluation._bins import shared_bins
 from skhpo.evaluation._dispatch import check_values, open_dispatcher
 from skhpo.evaluation._evaluator import FoldEvaluator, RacingEvaluator
@@ -16,7 +17,7 @@ from skhpo.evaluation._resources import (
     resource_info,
 )
 from skhpo.evaluation._rows import keeps_groups, nest_rows, trains_on_the_past
-from skhpo.evaluation._states import KeptStates, open_store
+from skhpo.evaluation._states import KeptStates, kept_files, open_store
 from skhpo.evaluation._stepper import (
     Model,
     Seeds,
@@ -57,6 +58,8 @@ __all__ = [
     "Stage",
     "Training",
     "balanced_weights",
+    "baseline_errors",
+    "baseline_of",
     "best_possible_score",
     "check_racing",
     "check_swappable",
@@ -67,6 +70,7 @@ __all__ = [
     "fit_metadata",
     "head_of",
     "keeps_groups",
+    "kept_files",
     "make_race",
     "nest_rows",
     "open_dispatcher",
@@ -79,6 +83,7 @@ __all__ = [
     "trains_on_the_past",
     "same_value",
     "schedule_of",
+    "score_range",
     "seed_of_replay",
     "swap_params",
     "swappable",

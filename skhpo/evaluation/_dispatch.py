@@ -21,10 +21,13 @@ backend, set on entering the context manager; 0.12), ``BatchedCalls`` (tells the
 which backend is right for nested calls; 0.12), the backends' ``submit`` (1.5; before
 that ``apply_async``), ``retrieve_result_callback`` (1.3) and ``abort_everything``
 (0.10), loky's ``dumps`` (cloudpickle, so that what was defined in ``__main__`` travels;
-0.12), its context of processes (0.12), ``kill_process_tree`` (1.4) and its executor's
-``_work_ids`` (emptied before a kill; 0.12) and ``_processes`` (0.12); the backends'
-``_prepare_worker_env`` (1.3) and, of multiprocessing's, ``_pool`` (0.10). Of the
-backend for dask ``client``, ``submit_kwargs`` (0.12), ``retrieval_context`` (0.12).
+0.12), its context of processes (0.12), ``resource_tracker`` (removes the folders of
+killed processes; 0.12), ``kill_process_tree`` (1.4) and its executor's ``_work_ids``
+(emptied before a kill; 0.12) and ``_processes`` (0.12); the backends'
+``_prepare_worker_env`` (1.3) and, of multiprocessing's, ``_pool`` (0.10);
+``Parallel._backend_kwargs`` (holds ``temp_folder``; 1.5; before that
+``_backend_args``). Of the backend for dask ``client``, ``submit_kwargs`` (0.12),
+``retrieval_context`` (0.12).
 """
 
 import multiprocessing
@@ -46,14 +49,16 @@ from joblib._parallel_backends import (
     ThreadingBackend,
 )
 from joblib._utils import eval_expr
+from joblib.externals.loky.backend import resource_tracker
 from joblib.externals.loky.backend.context import get_context
 from joblib.externals.loky.backend.reduction import dumps
 from joblib.externals.loky.backend.utils import kill_process_tree
 from joblib.parallel import BatchedCalls
 
+from skhpo._errors import warn_user
 from skhpo.evaluation._dispatcher import Dispatcher
 from skhpo.evaluation._distributed import Distributed
-from skhpo.evaluation._folders import Folder
+from skhpo.evaluation._folders import filled_folder
 from skhpo.evaluation._isolation import Isolation
 from skhpo.evaluation._payload import (
     PayloadFile,
@@ -61,7 +66,7 @@ from skhpo.evaluation._payload import (
     run_in_process,
     run_in_thread,
 )
-from skhpo.evaluation._picklable import check_sendable
+from skhpo.evaluation._picklable import cannot_be, check_sendable
 from skhpo.evaluation._task import failed_call, run_folds
 from skhpo.evaluation._workers import serve
 
@@ -93,10 +98,17 @@ def open_dispatcher(n_jobs, pre_dispatch, payload, fit_timeout=None):
     """
     parallel = joblib.Parallel(n_jobs=n_jobs, pre_dispatch="all")
     parallel.__enter__()
-    backend = parallel._backend
     if fit_timeout not in (None, inf):
-        _check_can_kill(backend)
+        _check_can_kill(parallel._backend)
         return Isolated(parallel, payload, pre_dispatch, fit_timeout)
+    dispatcher = _dispatcher_for(parallel, payload, pre_dispatch)
+    if dispatcher.shares_memory:
+        _warn_of_shared_objects(payload)
+    return dispatcher
+
+
+def _dispatcher_for(parallel, payload, pre_dispatch):
+    backend = parallel._backend
     if isinstance(backend, SequentialBackend):
         return Inline(parallel, payload)
     # by exact type: ray's backend derives from MultiprocessingBackend
@@ -108,6 +120,15 @@ def open_dispatcher(n_jobs, pre_dispatch, payload, fit_timeout=None):
         limit = _pre_dispatch_limit(pre_dispatch, n_jobs)
         return Distributed(parallel, payload, n_jobs, limit, backend, dumps)
     return Waves(parallel, payload)
+
+
+def _warn_of_shared_objects(payload):
+    """Warn where fits of this process get one object, since it cannot be copied."""
+    for name, part, error in payload.shared_objects():
+        warn_user(
+            cannot_be(name, part, error, "copied for each fit")
+            + " All fits share it; if one changes it, the table depends on n_jobs."
+        )
 
 
 class Inline(Dispatcher):
@@ -161,7 +182,13 @@ class _InProcesses(Dispatcher):
             super().close(kill)
         finally:
             if self._folder is not None:
-                self._folder.close()
+                self._remove_folder()
+
+    def _remove_folder(self):
+        self._folder.close()
+        if self._folder.is_memory:
+            resource_tracker.unregister(self._folder.path, "folder")
+        self._folder = None
 
     def _next_number(self):
         self._n_calls += 1
@@ -169,12 +196,15 @@ class _InProcesses(Dispatcher):
 
     def _dump(self, payload):
         """Write the payload once for all workers; they memory-map what is large."""
-        self._folder = Folder()
+        write = partial(PayloadFile.write, payload=payload, dumps=dumps)
         try:
-            return PayloadFile.write(self._folder.path, payload, dumps)
+            self._folder, handle = filled_folder(write, _temp_folder(self._parallel))
         except BaseException:
             self.close(kill=False)
             raise
+        if self._folder.is_memory:  # freed also when this process is killed
+            resource_tracker.register(self._folder.path, "folder")
+        return handle
 
     def _isolation(self, handle, fit_timeout=None):
         """Return workers of our own, which are like those of the backend."""
@@ -364,6 +394,7 @@ class Waves(Dispatcher):
     is_asynchronous = False
     shares_memory = False
     shares_disk = False  # the workers may be on other machines
+    task_seconds = 0.2  # what joblib aims at where a task is expensive
     limit = None
 
     def __init__(self, parallel, payload):
@@ -512,6 +543,13 @@ def _check_can_kill(backend):
 
 
 # ---- joblib's pools
+
+
+def _temp_folder(parallel):
+    """Return the folder that ``joblib.parallel_config`` names, or None."""
+    settings = vars(parallel)
+    settings = settings.get("_backend_kwargs") or settings.get("_backend_args") or {}
+    return settings.get("temp_folder")
 
 
 def _processes_of(backend):

@@ -11,6 +11,10 @@ class Dispatcher:
     shares_memory = True
     shares_disk = True
 
+    #: A task shorter than this (s) is not worth its dispatch: cheap folds of a trial
+    #: are sent together until it is reached.
+    task_seconds = 0.02
+
     def __init__(self, parallel, payload, n_jobs):
         self._parallel = parallel
         self._payload = payload

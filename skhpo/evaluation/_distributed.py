@@ -3,11 +3,14 @@
 import queue
 import time
 import warnings
+from dataclasses import dataclass, field
+from typing import Any
 from uuid import uuid4
 
 import joblib
 from sklearn import config_context
 
+from skhpo._types import FoldOutcome
 from skhpo.evaluation._dispatcher import Dispatcher
 from skhpo.evaluation._payload import SHOWN
 from skhpo.evaluation._picklable import check_sendable
@@ -23,8 +26,8 @@ class Distributed(Dispatcher):
     The payload is scattered once, to all workers. Dask runs a task again whose worker
     died, and gives up one that was with several that did (``KilledWorker``; how many,
     says dask's ``distributed.scheduler.allowed-failures``), also if it only waited
-    behind the culprit. It runs again alone then; when dask gives it up once more, it
-    has failed.
+    behind the culprit. Its folds run again then, each alone; what dask gives up once
+    more has failed.
 
     Scattered data are lost with the last worker that holds them, and all tasks with
     them. They are scattered anew then, and the tasks repeated one by one: one of them
@@ -33,6 +36,7 @@ class Distributed(Dispatcher):
 
     shares_memory = False
     shares_disk = False  # the workers may be on other machines
+    task_seconds = 0.2  # what joblib aims at: a task costs milliseconds
 
     def __init__(self, parallel, payload, n_jobs, limit, backend, dumps):
         from distributed import CancelledError
@@ -42,10 +46,10 @@ class Distributed(Dispatcher):
         self.limit, self._dumps = limit, dumps
         self._cancelled, self._killed = CancelledError, KilledWorker
         self._client, self._options = backend.client, backend.submit_kwargs
-        self._waiting = []  # calls
-        self._suspects = []  # calls that workers died with: to run alone
+        self._waiting = []  # parts
+        self._suspects = []  # parts that workers died with: to run alone
         self._n_lost_alone = 0  # how often the first of them did it again
-        self._running = {}  # dask's future -> call
+        self._running = {}  # dask's future -> part
         self._results = queue.SimpleQueue()
         try:
             self._handle = self._scatter()
@@ -57,7 +61,7 @@ class Distributed(Dispatcher):
         self._slot.__enter__()
 
     def submit(self, call):
-        self._waiting.append(call)
+        self._waiting.append(_Part(call, call[2]))
         self._send()
 
     def get(self, timeout=None):
@@ -67,10 +71,11 @@ class Distributed(Dispatcher):
             future = _next(self._results, deadline)
             if future is None:
                 return None
-            outcomes = self._outcomes_of(future, self._running.pop(future))
+            part = self._running.pop(future)
+            outcomes = self._outcomes_of(future, part)
             self._send()
-            if outcomes is not None:
-                return outcomes
+            if outcomes is not None and part.add(outcomes):
+                return part.all_outcomes()
 
     def _send(self):
         """Submit what may run now: all, or one suspect."""
@@ -81,7 +86,7 @@ class Distributed(Dispatcher):
         while self._waiting:
             self._submit(self._waiting.pop(0))
 
-    def _submit(self, call):
+    def _submit(self, part):
         if self._handle.status != "finished":
             self._scatter_again()
         with warnings.catch_warnings():
@@ -89,41 +94,41 @@ class Distributed(Dispatcher):
             future = self._client.submit(
                 _run_on_dask,
                 self._handle,
-                call,
-                key=f"skhpo-trial-{call[0]}-{uuid4().hex}",
+                part.request(),
+                key=f"skhpo-trial-{part.call[0]}-{uuid4().hex}",
                 pure=False,
                 **self._options,
             )
-        self._running[future] = call
+        self._running[future] = part
         future.add_done_callback(self._results.put)
 
-    def _outcomes_of(self, future, call):
+    def _outcomes_of(self, future, part):
         """Return what a task came to; None when it is to be repeated."""
-        is_alone = bool(self._suspects) and call is self._suspects[0]
+        is_alone = bool(self._suspects) and part is self._suspects[0]
         try:
             outcomes = future.result()
         except self._cancelled:
             self._scatter_again()
             self._n_lost_alone += is_alone
             if not is_alone:
-                self._suspects.append(call)
+                self._suspects += part.single_folds()
             if self._n_lost_alone < 2:
                 return None
-            outcomes = self._died(call, "every worker of the cluster, again and again")
+            outcomes = self._died(part, "every worker of the cluster, again and again")
         except self._killed as error:
             if not is_alone:  # dask blames all that waited on a worker for its death
-                self._suspects.append(call)
+                self._suspects += part.single_folds()
                 return None
-            outcomes = self._died(call, f"{error.allowed_failures + 1} workers")
+            outcomes = self._died(part, f"{error.allowed_failures + 1} workers")
         if is_alone:
             del self._suspects[0]
             self._n_lost_alone = 0
         return outcomes
 
-    def _died(self, call, who):
+    def _died(self, part, who):
         return failed_call(
             self._payload,
-            call,
+            part.request(),
             f"dask lost {who} in this fit (KilledWorker). Their logs may tell why; "
             "often it is memory.",
         )
@@ -132,7 +137,7 @@ class Distributed(Dispatcher):
         try:
             return self._client.scatter(self._payload, broadcast=True, hash=False)
         except Exception as error:
-            parts = vars(self._payload).items()
+            parts = self._payload.parts().items()
             check_sendable({SHOWN.get(k, k): v for k, v in parts}, self._dumps)
             raise ValueError(
                 "The search cannot be sent to the workers of dask: "
@@ -177,6 +182,33 @@ class Distributed(Dispatcher):
         self._handle = None  # dask forgets data that nobody refers to
 
     _kill = _drop_waiting
+
+
+@dataclass(eq=False)
+class _Part:
+    """Some folds of a call, and the outcomes of all of its folds so far."""
+
+    call: tuple[Any, ...]  # trial, params, folds, ...
+    folds: list[int]
+    found: dict[int, FoldOutcome] = field(default_factory=dict)
+
+    def request(self):
+        """Return a call for these folds."""
+        trial, params, _, *rest = self.call
+        return (trial, params, self.folds, *rest)
+
+    def single_folds(self):
+        """Return a part for each fold."""
+        return [_Part(self.call, [fold], self.found) for fold in self.folds]
+
+    def add(self, outcomes):
+        """Note what came of the folds; return whether the call is complete."""
+        self.found.update((outcome.fold, outcome) for outcome in outcomes)
+        return len(self.found) == len(self.call[2])
+
+    def all_outcomes(self):
+        """Return the outcomes of the call, in its order."""
+        return [self.found[fold] for fold in self.call[2]]
 
 
 def _run_on_dask(payload, call):

@@ -10,11 +10,8 @@ from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
 
+from skhpo._types import REFERENCE
 from skhpo.evaluation._training import Stage, schedule_of
-
-#: A task shorter than this (s) is not worth its dispatch: folds of a trial are lumped
-#: together until it is reached.
-TASK_SECONDS = 0.02
 
 
 class FoldEvaluator:
@@ -138,18 +135,23 @@ class FoldEvaluator:
     def _lump_size(self):
         if self._fold_seconds is None or self._dispatcher.n_jobs == 1:
             return 1
-        return min(self._max_lump, ceil(TASK_SECONDS / max(self._fold_seconds, 1e-6)))
+        n_folds = self._dispatcher.task_seconds / max(self._fold_seconds, 1e-6)
+        return min(self._max_lump, ceil(n_folds))
 
     def _note(self, outcome):
         seconds, known = outcome.task_time, self._fold_seconds
         self._fold_seconds = seconds if known is None else 0.8 * known + 0.2 * seconds
         if self._contexts.active:
-            context = self._open.pop((outcome.trial, outcome.fold))
-            self._contexts.end_fold(context, outcome.fold)
+            context = self._open.pop((outcome.trial, outcome.fold), None)
+            if context is not None:
+                self._contexts.end_fold(context, outcome.fold)
 
     def _begin(self, trial, folds):
-        """Open the callback contexts of some folds; return what their task needs."""
-        if not self._contexts.active:
+        """Open the callback contexts of some folds; return what their task needs.
+
+        A reference has none: it is not among the tasks that callbacks count.
+        """
+        if not self._contexts.active or trial.id == REFERENCE:
             return None
         reports = {}
         for fold in folds:

@@ -22,6 +22,10 @@ except ImportError:  # Windows: what is left behind there stays
 PREFIX = "skhpo-"
 LOCK = "in_use"
 
+#: Memory that is used like a disk. joblib takes it when so many bytes are free.
+SHARED_MEMORY = "/dev/shm"
+SHARED_MEMORY_BYTES = 2e9
+
 #: A folder younger than this (s) may not have its lock yet.
 MIN_AGE = 60
 
@@ -32,16 +36,89 @@ class Folder:
     Parameters
     ----------
     directory : str or None, default=None
-        Where it is made; None = the system's place.
+        Where it is made; None = in ``JOBLIB_TEMP_FOLDER``, or the system's place.
     """
 
+    @property
+    def is_memory(self):
+        """Whether it is in memory that is used like a disk."""
+        return os.path.dirname(self.path) == SHARED_MEMORY
+
     def __init__(self, directory=None):
+        directory = directory or _places()[-1]
         remove_abandoned(directory)
         self.path = tempfile.mkdtemp(prefix=PREFIX, dir=directory)
         lock = os.open(os.path.join(self.path, LOCK), os.O_CREAT | os.O_RDWR, 0o600)
         if fcntl is not None:
             _try_to_lock(lock)
         self.close = weakref.finalize(self, _remove, self.path, lock, os.getpid())
+
+
+def filled_folder(write, chosen=None):
+    """Make a folder where there is room, and fill it.
+
+    Parameters
+    ----------
+    write : callable
+        Called with the path of a folder; fills it, and returns something.
+    chosen : str or None, default=None
+        Where to make it. None = as joblib chooses: ``JOBLIB_TEMP_FOLDER``, or memory
+        that is used like a disk, or the system's place.
+
+    Returns
+    -------
+    folder : Folder
+        The folder.
+    written : object
+        What ``write`` returned.
+
+    Raises
+    ------
+    OSError
+        When there is no room anywhere; names the places, and what to do.
+    """
+    errors = []
+    for place in _places(chosen):
+        folder = None
+        try:
+            os.makedirs(place, exist_ok=True)  # joblib makes JOBLIB_TEMP_FOLDER, too
+            folder = Folder(place)
+            return folder, write(folder.path)
+        except BaseException as error:
+            if folder is not None:
+                folder.close()
+            if not isinstance(error, OSError):
+                raise
+            errors.append(f"{place}: {error.strerror or error}")
+    raise OSError(
+        "The data of a search could not be written for its worker processes "
+        f"({'; '.join(errors)}). Set the environment variable JOBLIB_TEMP_FOLDER to a "
+        "folder that exists and has room for X, y and the fit parameters; n_jobs=1 and "
+        "threads (joblib.parallel_config(backend='threading')) need none."
+    )
+
+
+def _places(chosen=None):
+    """Return where a folder may be made, the best place first, a disk last."""
+    chosen = chosen or os.environ.get("JOBLIB_TEMP_FOLDER")
+    if chosen:
+        return [os.path.abspath(os.path.expanduser(chosen))]
+    return [SHARED_MEMORY, _system()] if _has_shared_memory() else [_system()]
+
+
+def _system():
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError:  # no folder can be written to: whoever tries will say so
+        return os.path.join(os.sep, "tmp")
+
+
+def _has_shared_memory():
+    try:
+        free = os.statvfs(SHARED_MEMORY)
+    except (OSError, AttributeError):  # Windows has no statvfs
+        return False
+    return free.f_bsize * free.f_bavail > SHARED_MEMORY_BYTES
 
 
 def _remove(path, lock, owner):
@@ -65,14 +142,14 @@ def remove_abandoned(directory=None, min_age=MIN_AGE):
     Parameters
     ----------
     directory : str or None, default=None
-        Where to look; None = the system's place.
+        Where to look; None = as for :class:`Folder`.
     min_age : float, default=60
         Leave alone what changed during the last seconds.
     """
     if fcntl is None:
         return
     try:
-        with os.scandir(directory or tempfile.gettempdir()) as entries:
+        with os.scandir(directory or _places()[-1]) as entries:
             ours = [entry for entry in entries if entry.name.startswith(PREFIX)]
     except OSError:  # one may be allowed to write here, and not to look around
         return

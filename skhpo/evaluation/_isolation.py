@@ -2,7 +2,10 @@
 
 A call whose process dies is taken apart into its folds, and each is run once more,
 alone. One that kills a second process has failed, as if it had raised an exception; so
-has one that is overdue, at once. All other folds never learn of it.
+has one that is overdue, at once. Folds of other trials never learn of it.
+
+A trial is *fatal* once a fold of it has failed so. Its other folds run once more at
+most, beside others. When a second fold has killed a process, the rest are not run.
 """
 
 from dataclasses import dataclass, field
@@ -47,7 +50,7 @@ class Isolation:
         self._results = results
         self._pickled = pickled
         self._fit_timeout = fit_timeout
-        self._deadly = set()  # trials that killed two processes with one fold
+        self._killers = {}  # fatal trials: id -> folds that failed by a death
         self._crew = Crew(
             n_workers,
             start_process,
@@ -61,7 +64,9 @@ class Isolation:
     def submit(self, number, call):
         """Have a call run; its outcomes will be on the queue under this number."""
         job = _Job(number, call)
-        if self._fit_timeout is None:
+        if self._is_hopeless(job.trial):
+            self._give_up_all(job, job.folds)
+        elif self._fit_timeout is None:
             self._send(job, job.folds)
         else:
             self._send_one_by_one(job, job.folds)
@@ -88,36 +93,51 @@ class Isolation:
             self._finish(job, end.value)
         elif end.fate == "returned":
             self._add(job, end.value)
-        elif end.fate == "died" and self._deserves_another(task):
-            self._send_one_by_one(job, folds, is_suspect=True)
+        elif end.fate == "died" and self._may_retry(task):
+            self._send_one_by_one(job, folds, is_suspect=job.trial not in self._killers)
         else:
             self._give_up(job, folds[0], end)
             if end.fate == "died":
-                self._condemn(job.trial, end)
+                self._note_killer(job.trial, folds[0], end)
 
-    def _deserves_another(self, task):
+    def _may_retry(self, task):
         """Return whether what a process died of may run once more.
 
-        The folds of a trial that has failed anyhow have one life only.
+        A fold of a fatal trial may not, unless it was in one call with others.
         """
         job, folds, _ = task.key
-        has_second = not task.is_suspect and job.trial not in self._deadly
-        return has_second or len(folds) > 1
+        is_first = not task.is_suspect and job.trial not in self._killers
+        return is_first or len(folds) > 1
 
-    def _condemn(self, trial, end):
-        """Note that a trial kills; those of its folds that did so once have failed.
+    def _note_killer(self, trial, fold, end):
+        """Mark a trial as fatal, and see to those of its folds that wait.
 
-        Not those that were in one call with a fold that did.
+        Folds that killed a worker on their own fail at once. Folds that only shared a
+        call with such a fold are retried, but need no worker for themselves: the trial
+        has failed anyhow. When a second fold has killed, none is tried.
         """
-        self._deadly.add(trial)
-
-        def has_killed(task):
-            job, _, was_single = task.key
-            return was_single and job.trial == trial
-
-        for task in self._crew.take_back(has_killed):
+        killers = self._killers.setdefault(trial, set())
+        killers.add(fold)
+        waiting = self._crew.take_back(lambda task: task.key[0].trial == trial)
+        for task in filter(_has_killed, list(waiting)):
             job, (fold,), _ = task.key
+            killers.add(fold)
             self._give_up(job, fold, end)
+            waiting.remove(task)
+        for task in waiting:
+            task.is_suspect = False
+            if self._is_hopeless(trial):
+                self._give_up_all(*task.key[:2])
+            else:
+                self._crew.submit(task)
+
+    def _is_hopeless(self, trial):
+        return len(self._killers.get(trial, ())) > 1
+
+    def _give_up_all(self, job, folds):
+        """Record folds that are not run since others of their trial killed workers."""
+        for fold in folds:
+            self._give_up(job, fold, End("not run"))
 
     def _add(self, job, outcomes):
         job.outcomes.update((outcome.fold, outcome) for outcome in outcomes)
@@ -137,6 +157,8 @@ class Isolation:
     def _text(self, end):
         if end.fate == "overdue":
             return _OVERDUE.format(self._fit_timeout)
+        if end.fate == "not run":
+            return _NOT_RUN
         return _DIED.format(how_it_ended(end.value))
 
     def _finish(self, job, result):
@@ -164,10 +186,20 @@ class _Job:
         return self.call[2]
 
 
+def _has_killed(task):
+    """Return whether a process died while it ran a single fold: that of the task."""
+    *_, was_single = task.key
+    return task.is_suspect and was_single
+
+
 # Without the number of the candidate and the like: equal texts are counted as one.
 _OVERDUE = (
     "TimeoutError: the fit and its scoring took longer than fit_timeout={:g} seconds, "
     "and were ended. Allow more, or leave out of search_space what takes so long."
+)
+_NOT_RUN = (
+    "WorkerDied: this fit was not run, since the worker processes of two other folds "
+    "of this candidate died."
 )
 _DIED = (
     "WorkerDied: the worker process of this fit {}, and so did one before it. A crash "

@@ -5,22 +5,24 @@ It is written once and loaded once per process; a call names it, and says what t
 
 import os
 import pickle
+import threading
+import time
+from functools import cache
 from uuid import uuid4
 
 import joblib
 from sklearn import config_context
 
 from skhpo.evaluation._picklable import check_sendable
-from skhpo.evaluation._task import Payload, run_folds, same_world
+from skhpo.evaluation._task import COPIED, Payload, run_folds, same_world
 
 #: A data set larger than this is memory-mapped by the workers, as joblib does.
 MMAP_BYTES = 1_000_000
 
 #: What is not known to users under the name that it has in a payload.
 SHOWN = {
+    **COPIED,
     "scorer": "scoring",
-    "fit_params": "fit parameters",
-    "score_params": "score parameters",
     "training": "resource",
 }
 
@@ -39,7 +41,7 @@ class PayloadFile:
     def write(cls, folder, payload, dumps):
         """Write it to a folder; ``dumps`` pickles also what ``__main__`` defines."""
         data, body = os.path.join(folder, "data"), os.path.join(folder, "body")
-        rest = {k: v for k, v in vars(payload).items() if k not in ("X", "y")}
+        rest = {k: v for k, v in payload.parts().items() if k not in ("X", "y")}
         try:
             pickled = dumps(rest)
         except Exception:
@@ -49,6 +51,8 @@ class PayloadFile:
             file.write(pickled)
         try:
             joblib.dump((payload.X, payload.y), data)
+        except OSError:  # no room
+            raise
         except Exception:
             check_sendable({"X": payload.X, "y": payload.y}, dumps)
             raise
@@ -57,9 +61,18 @@ class PayloadFile:
 
     def load(self):
         data, body = (os.path.join(self.folder, name) for name in ("data", "body"))
-        X, y = joblib.load(data, mmap_mode=self.mmap_mode)
-        with open(body, "rb") as file:
-            return X, y, pickle.load(file)
+        try:
+            X, y = joblib.load(data, mmap_mode=self.mmap_mode)
+            with open(body, "rb") as file:
+                return X, y, pickle.load(file)
+        except FileNotFoundError as error:
+            if os.path.isdir(self.folder):  # what is missing is not ours
+                raise
+            raise FileNotFoundError(
+                f"The data of the search are gone from {self.folder}: they were "
+                "removed while it ran. Set the environment variable "
+                "JOBLIB_TEMP_FOLDER to a folder that nobody clears."
+            ) from error
 
 
 _loaded = {}  # in a worker: token -> payload of the search that runs now
@@ -71,9 +84,29 @@ def payload_of(handle):
         return handle
     if handle.token not in _loaded:
         X, y, rest = handle.load()
+        _end_with_parent(os.getpid(), os.getppid())
         _loaded.clear()
         _loaded[handle.token] = Payload(X=X, y=y, **rest)
     return _loaded[handle.token]
+
+
+#: Seconds between two looks of a worker at whether its parent is alive.
+LOOK_SECONDS = 1.0
+
+
+@cache  # by process: a fork has no thread yet
+def _end_with_parent(process, parent):
+    """End this worker soon after its parent is killed, in the middle of a fit, too.
+
+    joblib's workers would go on with what was sent to them.
+    """
+
+    def look():
+        while os.getppid() == parent:
+            time.sleep(LOOK_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=look, name="skhpo-parent", daemon=True).start()
 
 
 def run_in_process(handle, *call):

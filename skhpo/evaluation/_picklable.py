@@ -4,9 +4,12 @@ The message of pickle names a type; whoever reads it wants to know which of his
 parameters that is.
 """
 
+import pickle
 from copy import deepcopy
 from functools import partial
 
+import numpy as np
+from joblib import wrap_non_picklable_objects
 from sklearn.base import clone
 
 MAX_DEPTH = 8
@@ -31,24 +34,103 @@ def check_sendable(parts, dumps):
         found = unpicklable(part, name, dumps)
         if found is not None:
             raise ValueError(
-                _message(*found, "sent to worker processes")
+                cannot_be(*found, "sent to worker processes")
                 + " Use n_jobs=1, threads (joblib.parallel_config(backend='threading')"
                 "), or something that can be pickled in its place."
             )
 
 
-def copied(estimator):
-    """Return an unfitted copy of an estimator, or say what in it has none."""
+def dumps_by_value(value):
+    """Return a value as bytes, with all of it that was defined in ``__main__``."""
+    wrapped = wrap_non_picklable_objects(value, keep_wrapper=False)
+    return pickle.dumps(wrapped, protocol=pickle.HIGHEST_PROTOCOL)
+
+
+def copied(value, name="estimator", safe=True):
+    """Return an unfitted copy of a value, or say what in it has none.
+
+    Parameters
+    ----------
+    value : estimator or object
+        What each fit gets a copy of.
+    name : str
+        The name under which the user knows it.
+    safe : bool
+        Whether it must be an estimator, as for ``sklearn.base.clone``.
+
+    Raises
+    ------
+    TypeError, RuntimeError
+        When it cannot be copied; names the innermost part that cannot, and a cure.
+    """
     try:
-        return clone(estimator)
+        return clone(value, safe=safe)
     except Exception as error:
-        found = unpicklable(estimator, "estimator", deepcopy)
-        if found is None:
+        found = unpicklable(value, name, deepcopy)
+        if found is not None:
+            raise TypeError(cannot_be(*found, "copied for each fit")) from error
+        if not isinstance(error, (TypeError, RuntimeError)):
             raise
-        raise TypeError(_message(*found, "copied for each fit")) from error
+        part_name, part = _uncloneable(value, name)
+        kind = TypeError if isinstance(error, TypeError) else RuntimeError
+        raise kind(
+            f"{part_name} (a {type(part).__name__}) cannot be cloned, and each fit "
+            f"works on a clone: {error}. {_cure(part)}"
+        ) from error
 
 
-def _message(name, part, error, purpose):
+def _uncloneable(value, name):
+    """Return the innermost estimator that cannot be cloned, as (name, part)."""
+    for part_name, part in _params(value, name):
+        if hasattr(part, "get_params") and not _has_clone(lambda part=part: part):
+            return part_name, part
+    return name, value
+
+
+def _has_clone(make):
+    try:
+        clone(make())
+    except Exception:
+        return False
+    return True
+
+
+def _cure(estimator):
+    """Say what to write so that an estimator can be cloned."""
+    if not hasattr(estimator, "get_params"):
+        return "Derive it from sklearn.base.BaseEstimator."
+    tuples = _tuples_for_lists(estimator)
+    if tuples:
+        written = ", ".join(f"{key}={value!r}" for key, value in tuples.items())
+        return f"It can be cloned with a tuple in the place of the list: {written}."
+    return (
+        "Its __init__ must keep every argument as it is passed (self.name = name, "
+        "without a copy, a conversion or a check): what is made of it belongs in fit."
+    )
+
+
+def _tuples_for_lists(estimator):
+    """Return the parameters that must be tuples for the clone, by name; or {}.
+
+    A constructor that copies lists, as catboost's does, keeps tuples as they are.
+    """
+    params = estimator.get_params(deep=False)
+    lists = {
+        key: tuple(value)
+        for key, value in params.items()
+        if isinstance(value, (list, np.ndarray))
+    }
+
+    def is_fine(**changed):
+        return _has_clone(lambda: type(estimator)(**{**params, **lists, **changed}))
+
+    if not is_fine():
+        return {}
+    return {key: lists[key] for key in lists if not is_fine(**{key: params[key]})}
+
+
+def cannot_be(name, part, error, purpose):
+    """Say which part cannot be sent or copied, and why."""
     kind = type(part)
     return (
         f"{name} (a {kind.__module__}.{kind.__qualname__}) cannot be {purpose}: "

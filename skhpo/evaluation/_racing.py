@@ -100,20 +100,24 @@ class Race:
         self._spreads: deque[float] = deque(maxlen=_N_SPREADS)
         self._known: dict[tuple, int | None] = {}  # n_folds against this incumbent
 
-    def n_folds(self, scores: Any) -> int | None:
+    def n_folds(self, scores: Any, is_spared: bool = False) -> int | None:
         """Return after how many folds a candidate ends; None = it goes on.
 
         ``scores`` are those of folds 0, 1, ... as far as they are known. A fold that
-        failed ends it too: nothing can save a candidate that failed.
+        failed ends it too: nothing can save a candidate that failed. No rule drops a
+        candidate that is spared.
         """
-        key = tuple(scores)
+        key = (is_spared, *scores)
         if key not in self._known:  # it is asked several times per fold
-            self._known[key] = self._n_folds(np.array(key, dtype=np.float64))
+            c = np.array(key[1:], dtype=np.float64)
+            self._known[key] = self._n_folds(c, is_spared)
         return self._known[key]
 
-    def _n_folds(self, c: Scores) -> int | None:
+    def _n_folds(self, c: Scores, is_spared: bool) -> int | None:
         for j in range(1, len(c) + 1):
-            if j == self._n_splits or not isfinite(c[j - 1]) or self._drops(c[:j]):
+            if j == self._n_splits or not isfinite(c[j - 1]):
+                return j
+            if not is_spared and self._drops(c[:j]):
                 return j
         return None
 

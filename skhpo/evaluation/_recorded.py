@@ -77,12 +77,22 @@ class NoWorkers:
 
     What is asked for beyond the record is forgotten: the search came to its end without
     it.
+
+    Parameters
+    ----------
+    path : path-like
+        The record, for a message.
     """
 
     n_jobs = 1_000_000  # never a reason to wait
     limit = None
+    task_seconds = 0.0  # folds are answered one by one
     can_kill = False
+    task_seconds = 0.02
     is_asynchronous = shares_memory = shares_disk = True
+
+    def __init__(self, path):
+        self._path = path
 
     def submit(self, call):
         """Forget it."""
@@ -90,9 +100,9 @@ class NoWorkers:
     def get(self, timeout=None):
         """Say that the record is not that of this search."""
         raise CheckpointError(
-            "The checkpoint ends, and the search does not: it was written by another "
-            "version of skhpo, or by an optimizer that does something else each time. "
-            "Choose another path to start anew."
+            f"The checkpoint {self._path} ends, and the search does not: it was "
+            "written by another version of skhpo, or by an optimizer that does "
+            "something else each time. Choose another path to start anew."
         )
 
     def close(self, kill):

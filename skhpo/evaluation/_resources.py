@@ -1,22 +1,8 @@
 """What a rung counts: epochs, trees, boosting rounds, rows, or a parameter.
 
-Known estimators are found by the names of their classes, so that xgboost, lightgbm and
-catboost need not be there. A ``partial_fit`` alone proves nothing: naive Bayes counts
-rows twice that it is shown twice. So whatever is not in the table grows by rows, unless
-the user says otherwise.
-
-==============================================  ==================  ====================
-estimator                                       resource            a full model
-==============================================  ==================  ====================
-SGD*, Perceptron, PassiveAggressive*            epochs              81 (theirs is a cap)
-MLP*                                            epochs              ``max_iter``
-RandomForest*, ExtraTrees*, IsolationForest,    trees               ``n_estimators``
-RandomTreesEmbedding
-Bagging*                                        estimators          ``n_estimators``
-GradientBoosting*, HistGradientBoosting*,       boosting rounds     ``n_estimators``,
-xgboost, lightgbm, catboost                                         ``max_iter``, ...
-everything else                                 n_samples           all training rows
-==============================================  ==================  ====================
+``_families.py`` has the estimators that can be trained on. A ``partial_fit`` alone
+proves nothing: naive Bayes counts rows twice that it is shown twice. So an estimator
+that is not in that table grows by rows, unless the user says otherwise.
 """
 
 from collections.abc import Mapping
@@ -27,20 +13,22 @@ from typing import Any, Protocol, runtime_checkable
 from sklearn.pipeline import Pipeline
 
 from skhpo._errors import did_you_mean, warn_user
-from skhpo.evaluation._bins import binning_once
+from skhpo.evaluation._families import (
+    Asked,
+    epochs,
+    obstacles,
+    overridden,
+    registered_family,
+)
 from skhpo.evaluation._stepper import (
     Boosted,
     Epochs,
     Family,
-    Grown,
     Own,
     Refitted,
     share_out,
     takes,
 )
-
-#: A full model of a linear learner whose ``max_iter`` is a cap and not a plan: 3 ** 4.
-EPOCHS = 81
 
 #: Below so many rows, or so many of each class, scores of a rung are mostly noise.
 GOOD_ROWS, GOOD_ROWS_PER_CLASS = 250, 50
@@ -53,9 +41,9 @@ LEAST_ROWS, LEAST_ROWS_PER_CLASS = 100, 10
 class Resource(Protocol):
     """A resource of your own: how to train your estimator on from where it stands.
 
-    Give it as ``resource=``, or return it from a method ``__skhpo_resource__()`` of the
-    estimator. If the estimator is the last step of a pipeline, ``advance`` gets that
-    step and the transformed rows.
+    Give it as ``resource=``, or as ``__skhpo_resource__`` of the estimator (a class
+    attribute, or a method that returns it). If the estimator is the last step of a
+    pipeline, ``advance`` gets that step and the transformed rows.
 
     Attributes
     ----------
@@ -97,12 +85,14 @@ class ChosenResource:
     """A resource, fixed for one search.
 
     ``param`` is the full name of the parameter that counts it; None = none does.
-    ``prefix`` leads to the last step of a pipeline.
+    ``prefix`` leads to the last step of a pipeline. ``instead`` says by what else the
+    estimator could be trained, where the user may have expected it.
     """
 
     how: Family
     prefix: str
     why: str
+    instead: str = ""
 
     @property
     def kind(self):
@@ -117,6 +107,11 @@ class ChosenResource:
         return self.how.continued
 
     @property
+    def or_else(self):
+        """``instead``, with a space before it, as the end of a message."""
+        return f" {self.instead}" if self.instead else ""
+
+    @property
     def is_rows(self):
         return self.how == ROWS  # not `is`: it may come from another process
 
@@ -124,87 +119,8 @@ class ChosenResource:
 ROWS = Refitted("n_samples")
 
 
-# ---- the table
-
-
-def _epochs(full):
-    # the last two: networks whose partial_fit goes on for so many epochs (skorch)
-    needs = {"early_stopping": (False,), "max_epochs": (1,), "epochs": (1,)}
-    return Epochs(full=full, needs=needs)
-
-
-def _grown(kind, param="n_estimators", **settings):
-    return Grown(kind, param, full=param, **settings)
-
-
-def _boosted(keyword, full):
-    needs = {name: (None,) for name in _EARLY_STOPPING}
-    needs["booster"] = (None, "gbtree")  # dart drops trees: they must all be its own
-    needs["boosting_type"] = (None, "gbdt", "goss", "Ordered", "Plain")
-    return Boosted("boosting rounds", full=full, keyword=keyword, needs=needs)
-
-
-_EARLY_STOPPING = (
-    "early_stopping_rounds",
-    "early_stopping_round",
-    "od_pval",
-    "od_wait",
-)
-
-_HIST = _grown(
-    "boosting rounds",
-    "max_iter",
-    off=("early_stopping",),
-    meanwhile=binning_once,
-    needs={"early_stopping": (False, "auto")},
-)
-_GRADIENT = _grown("boosting rounds", needs={"n_iter_no_change": (None,)})
-
-#: How a class grows, by its name; ``needs`` says with which parameters it can. Read
-#: along the MRO, so that subclasses are known too.
-REGISTRY = {
-    **dict.fromkeys(
-        (
-            "SGDClassifier",
-            "SGDRegressor",
-            "SGDOneClassSVM",
-            "Perceptron",
-            "PassiveAggressiveClassifier",
-            "PassiveAggressiveRegressor",
-        ),
-        _epochs(EPOCHS),
-    ),
-    **dict.fromkeys(("MLPClassifier", "MLPRegressor"), _epochs("max_iter")),
-    **dict.fromkeys(
-        (
-            "RandomForestClassifier",
-            "RandomForestRegressor",
-            "ExtraTreesClassifier",
-            "ExtraTreesRegressor",
-            "RandomTreesEmbedding",
-            "IsolationForest",
-        ),
-        _grown("trees"),
-    ),
-    **dict.fromkeys(
-        ("BaggingClassifier", "BaggingRegressor"),
-        _grown("estimators", needs={"oob_score": (False,)}),
-    ),
-    **dict.fromkeys(
-        ("GradientBoostingClassifier", "GradientBoostingRegressor"), _GRADIENT
-    ),
-    **dict.fromkeys(
-        ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor"), _HIST
-    ),
-    # a continuation would boost these forests
-    **dict.fromkeys(("XGBRFClassifier", "XGBRFRegressor"), None),
-    "XGBModel": _boosted("xgb_model", full=100),
-    "LGBMModel": _boosted("init_model", full=100),
-    "CatBoost": _boosted("init_model", full=1000),
-}
-
-#: Names of the number of rounds; catboost's parameters hold the one that was given.
-_ROUNDS = ("iterations", "n_estimators", "num_boost_round", "num_trees")
+#: What users call rows.
+_ROWS = ("samples", "rows", "n_rows", "data")
 
 #: Parameters that mean something else on fewer rows.
 _COUNTS_OF_ROWS = (
@@ -215,24 +131,10 @@ _COUNTS_OF_ROWS = (
 )
 
 
-def registered_family(estimator):
-    """Return the family of an estimator, or None."""
-    names = [base.__name__ for base in type(estimator).__mro__]
-    how = next((REGISTRY[name] for name in names if name in REGISTRY), None)
-    if isinstance(how, Epochs) and not hasattr(estimator, "partial_fit"):
-        return None  # MLP with solver="lbfgs"
-    if isinstance(how, Boosted):
-        params = estimator.get_params(deep=False)
-        name = next((name for name in _ROUNDS if name in params), _ROUNDS[0])
-        full = how.full if params.get(name) is None else name
-        how = replace(how, param=name, full=full)
-    return how
-
-
 # ---- the choice
 
 
-def choose_resource(resource, estimator, searched=(), fit_params=None):
+def choose_resource(resource, estimator, searched=(), fit_params=None, exact=True):
     """Return what a search counts, or say why it cannot.
 
     Parameters
@@ -245,6 +147,9 @@ def choose_resource(resource, estimator, searched=(), fit_params=None):
         Names of the parameters in the search space.
     fit_params : dict or None, default=None
         What ``fit`` of the estimator gets.
+    exact : bool, default=True
+        Whether a model that goes on must equal the model of all units at once. If not,
+        a booster may draw rows and columns anew after each pause.
 
     Raises
     ------
@@ -256,7 +161,7 @@ def choose_resource(resource, estimator, searched=(), fit_params=None):
     UserWarning
         When models that could be continued have to be refitted at each rung.
     """
-    place = _Place.of(estimator, frozenset(searched))
+    place = _Place.of(estimator, frozenset(searched), fit_params or {}, exact)
     if not isinstance(resource, str):
         chosen = place.own(resource, f"resource={resource!r}")
     elif resource == "auto":
@@ -268,7 +173,7 @@ def choose_resource(resource, estimator, searched=(), fit_params=None):
     else:
         chosen = place.by_parameter(resource)
     _check_not_searched(chosen, place)
-    _check_fit_params(chosen, place, fit_params or {})
+    _check_fit_params(chosen, place)
     return chosen
 
 
@@ -280,13 +185,15 @@ class _Place:
     last: Any
     prefix: str
     searched: frozenset
+    fit_params: Mapping  # of the whole
+    exact: bool
 
     @classmethod
-    def of(cls, estimator, searched):
+    def of(cls, estimator, *settings):
         if isinstance(estimator, Pipeline):
             name, last = estimator.steps[-1]
-            return cls(estimator, last, f"{name}__", searched)
-        return cls(estimator, estimator, "", searched)
+            return cls(estimator, last, f"{name}__", *settings)
+        return cls(estimator, estimator, "", *settings)
 
     @property
     def name(self):
@@ -303,33 +210,109 @@ class _Place:
             return False
         if self.last is self.whole:
             return True
-        resamples = any(hasattr(step, "fit_resample") for _, step in self.whole.steps)
-        return not resamples and getattr(self.whole, "transform_input", None) is None
+        return getattr(self.whole, "transform_input", None) is None
 
     @property
     def family(self):
-        return registered_family(self.last) if self.grows_alone else None
+        """How the estimator grows, if that is known of its class; or None."""
+        if not self.grows_alone or self.is_searched:
+            return None
+        how = registered_family(self.last)
+        return None if isinstance(how, Epochs) and overridden(self.last) else how
 
-    def chosen(self, how, why):
-        return ChosenResource(how, self.prefix, why)
+    @property
+    def is_searched(self):
+        """Whether candidates may have other estimators in this place."""
+        return bool(self.prefix) and self.prefix.removesuffix("__") in self.searched
+
+    @property
+    def has_partial_fit(self):
+        return self.grows_alone and hasattr(self.last, "partial_fit")
+
+    @property
+    def asked(self):
+        """What is asked of the family of the estimator."""
+        n = len(self.prefix)
+        own = [name[n:] for name in self.searched if name.startswith(self.prefix)]
+        names = {name.partition("__")[0] for name in own}
+        return Asked(
+            self.last,
+            self.prefix,
+            frozenset(names),
+            self.last_fit_params,
+            self.exact,
+        )
+
+    @property
+    def last_fit_params(self):
+        """Fit parameters of the estimator that grows."""
+        if self.last is self.whole:
+            return self.fit_params
+        return share_out(self.whole, self.fit_params)[1]
+
+    def chosen(self, how, why, instead=""):
+        return ChosenResource(how, self.prefix, why, instead)
 
     # -- one for each kind of ``resource=``
 
     @property
     def declared(self):
         """The resource that the estimator declares, or None."""
-        if self.grows_alone and hasattr(self.last, "__skhpo_resource__"):
-            return self.last.__skhpo_resource__()
-        return None
+        return declared_resource(self.last) if self.grows_alone else None
 
     def automatic(self):
         if self.declared is not None:
-            return self.own(self.declared, f"{self.name}.__skhpo_resource__()")
+            return self.as_declared()
         if self.family is not None:
             return self.continued(self.family)
+        if self.is_searched:
+            step = self.prefix.removesuffix("__")
+            return self.by_rows(f"{step!r} is in the search space.")
+        if self.has_partial_fit:
+            return self.with_partial_fit()
         return self.by_rows(f"{self.name} is trained in one go.")
 
-    def by_rows(self, why):
+    def as_declared(self):
+        resource = self.declared
+        if not isinstance(resource, str):
+            return self.own(resource, f"{self.name}.__skhpo_resource__")
+        if resource == "epochs":
+            return self.by_epochs()
+        if resource == "n_samples":
+            return self.by_rows(f"{self.name}.__skhpo_resource__ says so.")
+        return self.by_parameter(self.prefix + resource)
+
+    def with_partial_fit(self):
+        """Return the resource of an estimator that the table does not have."""
+        how, library = epochs(), type(self.last).__module__.partition(".")[0]
+        if library == "skorch":
+            return self.by_rows_unless_epochs(how)
+        modules = {base.__module__ for base in type(self.last).__mro__}
+        if "sklearn.naive_bayes" in modules:
+            why = (
+                f"partial_fit of {self.name} is no further epoch: rows that it is "
+                "shown again count twice."
+            )
+            return self.by_rows(why)
+        instead = (
+            f"If each call of {self.name}.partial_fit is one more pass over the rows, "
+            "use resource='epochs', or write __skhpo_resource__ = 'epochs' into its "
+            "class."
+        )
+        why = f"{self.name} has a partial_fit, and nothing says what a call of it does."
+        return self.by_rows(f"{why} {instead}", instead)
+
+    def by_rows_unless_epochs(self, how):
+        """Return epochs of a network whose partial_fit trains ``max_epochs``."""
+        found = self.in_the_way(how)
+        if found is None:
+            return self.continued(how)
+        obstacle, cure = found
+        instead = f"{cure} to train it by resource='epochs'."
+        why = f"With {obstacle} a call of {self.name}.partial_fit is not one epoch."
+        return self.by_rows(f"{why} {instead}", instead)
+
+    def by_rows(self, why, instead=""):
         why += " Each rung is a fit of its own, on more rows."
         names = {name.rpartition("__")[2] for name in self.searched}
         counts = sorted(names.intersection(_COUNTS_OF_ROWS))
@@ -338,29 +321,30 @@ class _Place:
                 f" Counts of rows ({', '.join(counts)}) mean something else on fewer "
                 "rows: where fractions are possible, search these."
             )
-        return self.chosen(ROWS, why)
+        return self.chosen(ROWS, why, instead)
 
     def by_epochs(self):
         if getattr(self.declared, "kind", None) == "epochs":
-            return self.automatic()
-        if not self.grows_alone or not hasattr(self.last, "partial_fit"):
+            return self.as_declared()
+        if not self.has_partial_fit:
             raise ValueError(
                 f"resource='epochs' needs partial_fit, and {self.description} has "
                 f"none that can be used. {self.what_it_can()}"
             )
         known = self.family
-        how = known if isinstance(known, Epochs) else _epochs(EPOCHS)
-        return self.continued(how)
+        return self.continued(known if isinstance(known, Epochs) else epochs())
 
     def by_parameter(self, resource):
         params = self.whole.get_params()
         how = self.family
-        if how is not None and how.param and resource == self.prefix + how.param:
+        if how is not None and resource in self.names_of_units(how):
             return self.continued(how)
         if resource not in params:
+            possible = ["n_samples", *_with_ints(params)]
+            meant = "n_samples" if resource in _ROWS else resource
             raise ValueError(
                 f"resource={resource!r} is not a parameter of {self.description}."
-                f"{did_you_mean(resource, _with_ints(params))} {self.what_it_can()}"
+                f"{did_you_mean(meant, possible)} {self.what_it_can()}"
             )
         value = params[resource]
         if isinstance(value, bool) or not isinstance(value, Integral | None):
@@ -390,9 +374,11 @@ class _Place:
 
     def continued(self, how):
         """Return a continuing resource, or a refitting one where something forbids."""
-        found = self.obstacle(how)
+        found = self.in_the_way(how)
         if found is None:
-            return self.chosen(how, _why(how, self))
+            if isinstance(how, Boosted):
+                how = replace(how, draws_anew=not self.exact)
+            return self.chosen(how, _why(how, self) + self.resampling)
         obstacle, cure = found
         if isinstance(how, Epochs):
             raise ValueError(
@@ -403,25 +389,18 @@ class _Place:
             f"{self.name} is refitted at each rung: with {obstacle} it cannot be "
             f"continued from rung to rung to give the same model. {cure} to continue.",
         )
-        why = f"With {obstacle} each rung is a fit of its own."
+        why = f"With {obstacle} each rung is a fit of its own. {cure} to continue."
         return self.chosen(Refitted(how.kind, how.param, how.full), why)
 
-    def obstacle(self, how):
-        """Return what keeps an estimator from being continued, and a cure; or None."""
-        params = self.params
-        for name, harmless in how.needs.items():
-            full_name = self.prefix + name
-            cure = f"Set {full_name}={harmless[0]!r} and do not search it"
-            if full_name in self.searched:
-                return f"{full_name} in the search space", cure
-            if name in params and not _is_one_of(params[name], harmless):
-                return f"{full_name}={params[name]!r}", cure
-        rate = self.prefix + "learning_rate"
-        is_open = params.get("learning_rate") is None and rate not in self.searched
-        if _is_catboost(self.last) and is_open:
-            what = "a learning_rate that catboost derives from the number of rounds"
-            return what, f"Set {rate}, or search it,"
-        return None
+    def in_the_way(self, how):
+        """Return what keeps the estimator from being continued, and a cure; or None."""
+        found = obstacles(how, self.asked)
+        return tuple(_and(texts) for texts in zip(*found, strict=True)) or None
+
+    def names_of_units(self, how):
+        """Return the full names of the parameter that counts the units."""
+        names = how.rounds if isinstance(how, Boosted) else [how.param]
+        return {self.prefix + name for name in names if name}
 
     # -- words
 
@@ -432,8 +411,22 @@ class _Place:
         steps = ", ".join(name for name, _ in self.whole.steps)
         return f"{type(self.whole).__name__}({steps})"
 
+    @property
+    def resampling(self):
+        """A sentence on the resamplers before the estimator; "" without any."""
+        steps = self.whole.steps[:-1] if self.last is not self.whole else []
+        names = [type(s).__name__ for _, s in steps if hasattr(s, "fit_resample")]
+        if not names:
+            return ""
+        return f" Training rows are resampled once per model, by {', '.join(names)}."
+
     def what_it_can(self):
         how = self.family
+        if how is None and self.has_partial_fit:
+            return (
+                f"{self.name} can be trained by its partial_fit, one call per epoch "
+                "(resource='epochs'), or on growing data (resource='n_samples')."
+            )
         if how is None:
             return (
                 f"{self.name} cannot be trained in steps; use growing data: "
@@ -443,12 +436,20 @@ class _Place:
         return f"{self.name} can be trained by {how.kind}: resource={resource!r}."
 
 
-def _is_one_of(value, harmless):
-    return any(value is one or (value == one) is True for one in harmless)
+def declared_resource(estimator):
+    """Return what an estimator declares as ``__skhpo_resource__``, or None.
+
+    A method returns it; a class attribute is it: a string, or an object (or its class).
+    """
+    given = getattr(estimator, "__skhpo_resource__", None)
+    is_object = not isinstance(given, type) and hasattr(given, "advance")
+    return given() if callable(given) and not is_object else given
 
 
-def _is_catboost(estimator):
-    return any(base.__name__ == "CatBoost" for base in type(estimator).__mro__)
+def _and(texts):
+    """Join sentences without a full stop, the first of which begins with a capital."""
+    first, *others = dict.fromkeys(texts)
+    return ", and ".join([first, *(text[0].lower() + text[1:] for text in others)])
 
 
 def _with_ints(params):
@@ -477,7 +478,7 @@ def _check_not_searched(chosen, place):
     how = chosen.how
     names = {how.param, how.full if isinstance(how.full, str) else None}
     if isinstance(how, Boosted):
-        names |= set(_ROUNDS)
+        names |= set(how.rounds)
     if isinstance(how, Epochs):
         names.add("max_iter")
     both = sorted({chosen.prefix + n for n in names if n} & place.searched)
@@ -489,12 +490,11 @@ def _check_not_searched(chosen, place):
         )
 
 
-def _check_fit_params(chosen, place, fit_params):
+def _check_fit_params(chosen, place):
     """Check that partial_fit takes what fit would."""
     if not isinstance(chosen.how, Epochs):
         return
-    if isinstance(place.whole, Pipeline):
-        fit_params = share_out(place.whole, fit_params)[1]
+    fit_params = place.last_fit_params
     unknown = [n for n in fit_params if not takes(place.last.partial_fit, n)]
     if unknown:
         raise TypeError(
@@ -528,6 +528,11 @@ def resource_bounds(
     n_classes : int, default=0
         Number of classes; 0 = no classes.
     """
+    if chosen.instead and (min_resource, max_resource) != ("auto", "auto"):
+        warn_user(
+            f"min_resource and max_resource count rows here, not calls of partial_fit. "
+            f"{chosen.instead}"
+        )
     most = _most(chosen, estimator, max_resource, rows)
     if min_resource != "auto":
         least = _positive_int("min_resource", min_resource)
@@ -539,12 +544,13 @@ def resource_bounds(
         raise ValueError(
             f"min_resource={min_resource!r} is more than max_resource={max_resource!r} "
             f"= {most} {chosen.kind}. Lower min_resource, or raise max_resource."
+            f"{chosen.or_else}"
         )
     if chosen.is_rows and least < rows.fewest:
         raise ValueError(
             f"min_resource={least} rows are too few: it takes {rows.fewest} of a "
             "training fold to have two rows of each class. "
-            f"Use min_resource={rows.fewest} or more."
+            f"Use min_resource={rows.fewest} or more.{chosen.or_else}"
         )
     return least, most
 
@@ -556,6 +562,7 @@ def _most(chosen, estimator, max_resource, rows):
             raise ValueError(
                 f"max_resource={most} is more than the {rows.most} rows of the "
                 "smallest training fold. Use max_resource='auto' for all of them."
+                f"{chosen.or_else}"
             )
         return most
     if chosen.is_rows:

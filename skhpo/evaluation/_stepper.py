@@ -2,35 +2,37 @@
 
 It keeps one promise: 10 units, then 30, then 90 give the model that 90 units at once
 give, bit for bit, with any pause between (the model pickled, sent to another process,
-written to disk). Each family of estimators gets there in its own way:
+written to disk); catboost's sums differ in the last bits. Each family of estimators
+gets there in its own way:
 
 =================  =====================================  ===========================
 family             one step from ``frm`` to ``to``        randomness
 =================  =====================================  ===========================
 :class:`Epochs`    ``partial_fit``, ``to - frm`` calls    a seed for each epoch
 :class:`Grown`     ``warm_start`` and a growing total     one seed for the whole life
-:class:`Boosted`   ``fit`` of ``to - frm`` more rounds    a seed for each continuation
+:class:`Boosted`   ``fit`` of ``to - frm`` more rounds    one seed for the whole life
                    on top of the old model
 :class:`Refitted`  ``fit`` from scratch                   one seed for the whole life
 :class:`Own`       the user's ``advance``                 one seed for the whole life
 =================  =====================================  ===========================
 
-Where it cannot hold: xgboost, lightgbm and catboost draw rows or columns anew in each
-continuation, so that with sampling the trees depend on where the pauses were (equal in
-kind, not in bits; catboost's sums differ in the last bit in any case); early stopping
-of the estimator's own, which is why models that stop themselves are refitted; what an
-``advance`` of the user's does.
+Settings with which it does not hold are refitted: ``_families.py`` lists those with
+which it does. Two exceptions: what an ``advance`` of the user does, and PBTSearchCV,
+which goes on with boosters that draw rows or columns, with a seed for each
+continuation. Their trees depend on where the pauses are, and a schedule has them always
+in the same places.
 
 What is set on an estimator for a step (seeds, ``warm_start``, ``early_stopping``, class
 weights) is taken back at its end: between steps, and in the refitted model, parameters
 read as the user wrote them.
 """
 
+import pickle
 import threading
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager, nullcontext
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import dataclass, field, replace
 from inspect import signature
 from numbers import Integral
@@ -39,12 +41,14 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn import get_config
-from sklearn.base import clone, is_classifier
+from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.multiclass import type_of_target, unique_labels
+
+from skhpo._sklearn import num_samples
 
 #: Rows on which it is seen whether ``transform`` repeats what ``fit_transform`` gave.
 ROWS_TO_COMPARE = 64
@@ -101,6 +105,7 @@ class Model:
     estimator: Any  # parameters as the user wrote them
     units: int = 0
     X_head: Any = None  # training rows as the transformers gave them; None = ask again
+    y_head: Any = None  # their target, where a resampler changed the rows
 
 
 def train(chosen, estimator, X, y, step, model=None):
@@ -164,9 +169,12 @@ def _refit(param, estimator, X, y, step):
 def _advance_last(how, model, X, y, step):
     pipeline = model.estimator
     head_params, last_params = share_out(pipeline, step.fit_params)
-    X = _through_head(model, X, y, head_params)
     step = replace(step, fit_params=last_params)
     name, last = pipeline.steps[-1]
+    n_rows = num_samples(X)
+    X, y = _through_head(model, X, y, head_params)
+    if model.y_head is not None:
+        _check_no_rows_in(last_params, last, n_rows)
     pipeline.steps[-1] = (name, how.advance(last, X, y, model.units, step))
 
 
@@ -178,14 +186,20 @@ class Family:
     """How a kind of estimator grows.
 
     ``param`` counts the units, where a parameter does; ``full`` is the number of units
-    of a full model, or the name of the parameter that holds it. ``needs`` holds, by
-    parameter, the values without which it does not work.
+    of a full model, or the name of the parameter that holds it.
+
+    The other three say with which parameters and fit parameters a model goes on.
+    ``needs`` holds the values that some must have. ``draws`` holds the values with
+    which nothing is drawn anew after a pause. ``free`` names those that may have any
+    value (None: all that are in neither).
     """
 
     kind: str
     param: str | None = None
     full: int | str | None = None
     needs: Mapping = field(default_factory=dict, kw_only=True)
+    draws: Mapping = field(default_factory=dict, kw_only=True)
+    free: frozenset | None = field(default=None, kw_only=True)
 
     continued = True
     seeds_itself = False  # chooses the estimator's own seed in each step
@@ -239,24 +253,28 @@ class Grown(Family):
 class Boosted(Family):
     """More rounds on top of the old model, which is handed to ``fit`` by ``keyword``.
 
-    The first step keeps the user's seed, and so equals a plain fit; later ones draw
-    their own, or they would repeat the first one's samples.
+    The first step keeps the user's seed, and so equals a plain fit. Later ones keep it,
+    too, unless they draw rows or columns: these would repeat the first step's samples.
+
+    ``rounds`` holds all names of the number of rounds, the main one first.
     """
 
     keyword: str = "init_model"
+    rounds: tuple = ("n_estimators",)
+    draws_anew: bool = False
     seeds_itself = True
 
     def advance(self, estimator, X, y, frm, step):
         """Train from ``frm`` to ``step.to`` rounds; the old model is left alone."""
         before = estimator.get_params(deep=False)
         more = clone(estimator)  # catboost refuses set_params once it is fitted
-        seed = _boost_seed(before, frm, step)
+        seed = _boost_seed(before, frm if self.draws_anew else 0, step)
         more.set_params(**{self.param: step.to - frm}, **seed)
         old = {self.keyword: estimator} if frm else {}
         _fit(more.fit, X, y, {**step.fit_params, **old})
         write_params(more, {name: before.get(name) for name in seed})
         write_params(more, {self.param: step.to})
-        return more
+        return _on_its_own(more)
 
 
 @dataclass(frozen=True)
@@ -314,6 +332,18 @@ def _boost_seed(params, frm, step):
     if frm == 0 and isinstance(params.get(name), Integral):
         return {}
     return {name: step.seeds.at(frm, own)}
+
+
+def _on_its_own(estimator):
+    """Return a model that shares no memory with the one it went on from.
+
+    A continued model of catboost reads its predecessor's memory, also after that is
+    freed. And a model that was not pickled yet hands more on than its trees, so that
+    the next rounds would depend on whether it had been.
+    """
+    if not hasattr(estimator, "_init_params"):
+        return estimator
+    return pickle.loads(pickle.dumps(estimator))
 
 
 def write_params(estimator, params):
@@ -446,27 +476,66 @@ def silenced(message, category):
                 _silences.pop(key)[1].__exit__(None, None, None)
 
 
-# ---- pipelines: the transformers are fitted once
+# ---- pipelines: the transformers and resamplers are fitted once
 
 
 def _through_head(model, X, y, params):
-    """Return the training rows as the last step of a pipeline gets them.
+    """Return the training rows and their target as the last step gets them.
 
     The transformers are fitted at birth and only asked later. Some give at birth what
     they do not repeat (``fit_transform`` of TargetEncoder is cross-fitted, that of PCA
-    differs in the last bits): then what they gave is kept with the model.
+    differs in the last bits, a resampler only acts in ``fit``): then what they gave is
+    kept with the model.
     """
     pipeline = model.estimator
     if len(pipeline.steps) == 1:
-        return X
+        return X, y
     head = head_of(pipeline)
     if model.units:
-        return head.transform(X) if model.X_head is None else model.X_head
+        X_head = head.transform(X) if model.X_head is None else model.X_head
+        return X_head, y if model.y_head is None else model.y_head
+    if any(hasattr(step, "fit_resample") for _, step in head.steps):
+        model.X_head, model.y_head = _resampled(pipeline, X, y, params)
+        return model.X_head, model.y_head
     X_head = head.fit_transform(X, y, **params)
     pipeline.steps[:-1] = head.steps[:-1]  # with memory=, clones were fitted
     if not _repeats(head, X, X_head):
         model.X_head = X_head
-    return X_head
+    return X_head, y
+
+
+def _check_no_rows_in(params, last, n_rows):
+    """Refuse fit parameters of the last step that belong to rows before resampling."""
+    for name, value in params.items():
+        is_plain = isinstance(value, str) or not hasattr(value, "__len__")
+        if not is_plain and num_samples(value) == n_rows:
+            kind = type(last).__name__
+            raise ValueError(
+                f"{name} has an entry for each of the {n_rows} rows, and a resampler "
+                f"changes the rows before {kind} gets them. Leave {name} out, or the "
+                "resampler; class_weight of an estimator weighs classes."
+            )
+
+
+class _LastStep(BaseEstimator):
+    """Keeps the rows that ``fit`` of the last step of a pipeline gets."""
+
+    def fit(self, X, y):
+        self.rows_ = X, y
+        return self
+
+
+def _resampled(pipeline, X, y, params):
+    """Fit all steps but the last; return the rows and the target that it gets.
+
+    The pipeline's own ``fit`` knows what to do with resamplers (imbalanced-learn's
+    does, scikit-learn's does not).
+    """
+    last, head = _LastStep(), copy(pipeline)
+    head.steps = [*pipeline.steps[:-1], (pipeline.steps[-1][0], last)]
+    head.fit(X, y, **params)
+    pipeline.steps[:-1] = head.steps[:-1]
+    return last.rows_
 
 
 def head_of(pipeline):

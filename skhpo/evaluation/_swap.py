@@ -38,7 +38,8 @@ from sklearn.pipeline import Pipeline
 
 from skhpo._errors import warn_user
 from skhpo._sklearn import HAS_MLP_OPTIMIZERS, set_mlp_params, set_passive_aggressive
-from skhpo.evaluation._resources import REGISTRY
+from skhpo.evaluation._families import REGISTRY, known_class
+from skhpo.evaluation._resources import declared_resource
 from skhpo.evaluation._stepper import write_params
 
 _INSTEAD = (
@@ -169,7 +170,7 @@ _CATBOOST = Swaps(
     are_params=False,
 )
 
-#: By the name of a class; read along the MRO, as ``_resources.REGISTRY`` is.
+#: By the name of a class, as ``_families.REGISTRY`` is.
 SWAPS = {
     **dict.fromkeys(("SGDClassifier", "SGDRegressor"), _SGD),
     "SGDOneClassSVM": Swaps(("nu", "eta0", "power_t"), _SGD.acts_with),
@@ -183,9 +184,9 @@ SWAPS = {
     **dict.fromkeys(
         ("GradientBoostingClassifier", "GradientBoostingRegressor"), _GRADIENT
     ),
-    "XGBModel": _XGBOOST,
-    "LGBMModel": _LIGHTGBM,
-    "CatBoost": _CATBOOST,
+    **dict.fromkeys(("XGBModel", "XGBClassifier", "XGBRegressor"), _XGBOOST),
+    **dict.fromkeys(("LGBMModel", "LGBMClassifier", "LGBMRegressor"), _LIGHTGBM),
+    **dict.fromkeys(("CatBoost", "CatBoostClassifier", "CatBoostRegressor"), _CATBOOST),
 }
 
 _INDEPENDENT = (
@@ -341,8 +342,7 @@ def _swaps(estimator, resource=None):
     own = _declared(estimator, resource)
     if own is not None:
         return Swaps(own)
-    mro = [base.__name__ for base in type(estimator).__mro__]
-    known = next((name for name in mro if name in REGISTRY), None)
+    known = getattr(known_class(estimator), "__name__", None)
     swaps = SWAPS.get(known, Swaps(()))
     if known in ("MLPClassifier", "MLPRegressor") and estimator.solver == "lbfgs":
         return Swaps(())
@@ -360,10 +360,8 @@ def _declared(estimator, resource):
     source = f"{type(estimator).__name__}.__skhpo_swap__()"
     if hasattr(estimator, "__skhpo_swap__"):
         return _names(estimator.__skhpo_swap__(), source)
-    if hasattr(estimator, "__skhpo_resource__"):
-        given = getattr(estimator.__skhpo_resource__(), "swappable", None)
-        return None if given is None else _names(given, source)
-    return None
+    given = getattr(declared_resource(estimator), "swappable", None)
+    return None if given is None else _names(given, source)
 
 
 def _names(given, source):

@@ -9,7 +9,8 @@ import threading
 import time
 import warnings
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from numbers import Number
 from socket import gethostname
 from traceback import format_exc
@@ -26,7 +27,8 @@ from skhpo._sklearn import (
     scorer_names,
     warning_filters,
 )
-from skhpo._types import FoldOutcome
+from skhpo._types import REFERENCE, FoldOutcome
+from skhpo.evaluation._copies import Copies
 from skhpo.evaluation._predictions import PredictionPlan, asked_once
 from skhpo.evaluation._training import Training
 from skhpo.evaluation._work import work_of
@@ -35,13 +37,17 @@ from skhpo.evaluation._work import work_of
 #: too; ``KeyboardInterrupt`` passes.
 CAUGHT = (Exception, SystemExit)
 
+#: Parameters whose objects are copied for each fit, as users know them.
+COPIED = {"fit_params": "fit parameters", "score_params": "score parameters"}
+
 
 @dataclass(frozen=True, eq=False)
 class Payload:
     """What all fits of one search share.
 
-    ``splits`` were made once per ``fit`` and are frozen: every candidate gets the same
-    folds, also from an unseeded splitter or a one-shot generator.
+    No fit changes it: objects among ``fit_params`` and ``score_params`` are copied for
+    each. ``splits`` were made once per ``fit`` and are frozen: every candidate gets the
+    same folds, also from an unseeded splitter or a one-shot generator.
     """
 
     estimator: Any
@@ -60,10 +66,40 @@ class Payload:
     training: Training | None = None  # None = plain fits
     predictions: PredictionPlan | None = None  # None = they are not kept
 
+    def __post_init__(self):
+        for name, shown in COPIED.items():
+            copies = Copies(getattr(self, name), shown, self.X)
+            object.__setattr__(self, f"_{name}", copies)
+
     @property
     def n_splits(self):
         """Number of folds."""
         return len(self.splits)
+
+    def parts(self):
+        """Return what it was made of, by name."""
+        return {part.name: getattr(self, part.name) for part in fields(self)}
+
+    def fit_params_of(self, rows):
+        """Return the fit parameters for one fit on some rows."""
+        return check_method_params(self.X, self._fit_params.new(), rows)
+
+    def score_params_of(self, rows):
+        """Return the score parameters for one scoring of some rows."""
+        return check_method_params(self.X, self._score_params.new(), rows)
+
+    def shared_objects(self):
+        """Return the name, part and error of each object that cannot be copied."""
+        return [*self._fit_params.shared, *self._score_params.shared]
+
+    def of_trial(self, trial):
+        """Return what is to be done for a trial; an error in a reference is no end."""
+        if trial != REFERENCE:
+            return self
+        error_score = float("nan") if self.error_score == "raise" else self.error_score
+        return replace(
+            self, error_score=error_score, predictions=None, return_train_score=False
+        )
 
 
 def run_folds(payload, trial, params, folds, contexts=None, stage=None):
@@ -71,7 +107,7 @@ def run_folds(payload, trial, params, folds, contexts=None, stage=None):
 
     ``stage`` says how far a model is trained in steps; None = a plain fit.
     """
-    contexts = contexts or {}
+    contexts, payload = contexts or {}, payload.of_trial(trial)
     return [
         fit_fold(payload, trial, params, fold, contexts.get(fold), stage)
         for fold in folds
@@ -111,7 +147,7 @@ def fit_fold(payload, trial, params, fold, context=None, stage=None):
     outcome["score_time"] = time.perf_counter() - start - outcome["fit_time"]
     train_scores = None
     if payload.return_train_score:
-        train_scores, train_error = _score(payload, estimator, data_train, train)
+        train_scores, train_error = score_on(payload, estimator, data_train, train)
         error = error or train_error
     if stage is None:
         work, work_error = work_of(estimator, data_train[0], data_test[0])
@@ -140,7 +176,7 @@ def worker_name():
 
 def _fit(payload, estimator, data, rows, context):
     X, y = data
-    fit_params = check_method_params(payload.X, params=payload.fit_params, indices=rows)
+    fit_params = payload.fit_params_of(rows)
     args = (X,) if y is None else (X, y)
     with _fit_callbacks(context, estimator, X, y, fit_params):
         estimator.fit(*args, **fit_params)
@@ -153,10 +189,10 @@ def _train(payload, estimator, data, rows, context, stage, params, fold):
     reported beside its scores.
     """
     (X, y), training = data, payload.training
-    fit_params = check_method_params(payload.X, params=payload.fit_params, indices=rows)
+    new_params = partial(payload.fit_params_of, rows)
     model = training.model(stage, fold, estimator)
-    with _fit_callbacks(context, model.estimator, X, y, fit_params):
-        model, units = training.advance(model, X, y, stage, params, fold, fit_params)
+    with _fit_callbacks(context, model.estimator, X, y, new_params()):
+        model, units = training.advance(model, X, y, stage, params, fold, new_params)
     state = training.state(model, stage)
     return model.estimator, dict(units=units, state=state)
 
@@ -223,7 +259,7 @@ def failed_call(payload, call, text):
     With error_score='raise' it is an error.
     """
     trial, params, folds = call[:3]
-    if payload.error_score == "raise":
+    if payload.of_trial(trial).error_score == "raise":
         raise RuntimeError(f"Candidate {trial} ({params}), folds {folds}: {text}")
     return [lost_fold(payload, call, fold, text, 0.0) for fold in folds]
 
@@ -235,22 +271,20 @@ def _judge(payload, estimator, data, rows, stage):
     """
     plan, X = payload.predictions, data[0]
     if plan is None or (stage is not None and stage.to < payload.training.top):
-        return *_score(payload, estimator, data, rows), None
+        return *score_on(payload, estimator, data, rows), None
     with asked_once(estimator, X) as asked:
-        scores, error = _score(payload, estimator, data, rows)
+        scores, error = score_on(payload, estimator, data, rows)
         predictions = None if scores is None else plan.of(estimator, X, asked)
     return scores, error, predictions
 
 
-def _score(payload, estimator, data, rows):
+def score_on(payload, estimator, data, rows):
     """Return the scores (number, or dict by metric) and the text of what went wrong.
 
     A metric that could not be computed is nan.
     """
     X, y = data
-    score_params = check_method_params(
-        payload.X, params=payload.score_params, indices=rows
-    )
+    score_params = payload.score_params_of(rows)
     args = (X,) if y is None else (X, y)
     try:
         scores = payload.scorer(estimator, *args, **score_params)

@@ -104,28 +104,39 @@ class Training:
         return train_rows if self.rows is None else self.rows.rows(fold, to)
 
     def model(self, stage, fold, estimator):
-        """Return the model to train on: the state's, or a new one of ``estimator``."""
-        return unpack(stage.states.get(fold)) or Model(estimator)
+        """Return the model to train on.
 
-    def advance(self, model, X, y, stage, params, fold, fit_params, quiet=True):
-        """Train a model on to the units of the stage; return it and the new units."""
+        It is the state's, or a new one of ``estimator`` where that cannot be read.
+        """
+        model = unpack(stage.states.get(fold))
+        is_sound = isinstance(model, Model) and model.units <= stage.to
+        return model if is_sound else Model(estimator)
+
+    def advance(self, model, X, y, stage, params, fold, new_params, quiet=True):
+        """Train a model on to the units of the stage; return it and the new units.
+
+        ``new_params()`` returns the fit parameters for one segment.
+        """
         last = Segment(stage.to, params, stage.candidate)
         segments = [*stage.before, last] if self.resource.continued else [last]
         before = model.units if self.resource.continued else 0
         birth = segments[0].candidate
         seeds = [Seeds(self.root, s.candidate, fold, birth) for s in segments]
-        model = self.follow(model, X, y, segments, seeds, fit_params, quiet)
+        model = self.follow(model, X, y, segments, seeds, new_params, quiet)
         return model, stage.to - before
 
-    def follow(self, model, X, y, segments, seeds, fit_params, quiet=False):
-        """Train a model along a schedule, from where it stands."""
+    def follow(self, model, X, y, segments, seeds, new_params, quiet=False):
+        """Train a model along a schedule, from where it stands.
+
+        ``new_params()`` returns the fit parameters for one segment.
+        """
         changes = [{}, *(self._changes(*pair) for pair in pairwise(segments))]
         for segment, its_seeds, changed in zip(segments, seeds, changes, strict=True):
             if segment.to <= model.units:
                 continue
             if changed:
                 swap_params(model.estimator, changed, self._own_resource)
-            step = Step(segment.to, its_seeds, self.classes, fit_params, quiet)
+            step = Step(segment.to, its_seeds, self.classes, new_params(), quiet)
             model = train(self.resource, model.estimator, X, y, step, model)
         return model
 
@@ -149,13 +160,16 @@ class Training:
         """Return a model trained on all rows like those of the trial ``best``.
 
         From 0 and with seeds of its own: those of a fold that does not exist.
+        ``fit_params`` are passed on as they are, not copied.
         """
-        stage = Stage(best.job.resource, best.namesake)
-        model = Model(estimator)
-        done = self.advance(
-            model, X, y, stage, best.params, n_splits, fit_params, quiet=False
+        stage, last = Stage(best.job.resource, best.namesake), best.params
+        model, _ = self.advance(
+            Model(estimator),
+            *(X, y, stage, last, n_splits),
+            new_params=lambda: fit_params,
+            quiet=False,
         )
-        return done[0]
+        return model
 
     def state(self, model, stage):
         """Return the model as bytes, if it may be continued; else None."""

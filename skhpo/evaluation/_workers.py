@@ -17,6 +17,7 @@ whatever the caller is busy with. What it needs of joblib is handed in.
 """
 
 import atexit
+import ctypes
 import faulthandler
 import multiprocessing
 import os
@@ -42,6 +43,9 @@ LOOK_SECONDS = 1.0
 #: Workers in a row that may die before they are ready; then nothing ever will be.
 MAX_STILLBORN = 3
 
+#: From Linux's sys/prctl.h.
+PR_SET_PDEATHSIG = 1
+
 #: Seconds that idle workers have to end by themselves when the search is over.
 GOODBYE_SECONDS = 1.0
 
@@ -56,6 +60,7 @@ def serve(pipe, dumps):
     returned, and what it returned or raised. ``dumps`` pickles also what was defined in
     ``__main__``.
     """
+    _die_with_parent()
     # The parent decides what Ctrl-C means. Not SIG_IGN: programs that a fit starts
     # would inherit it.
     signal.signal(signal.SIGINT, lambda *_: None)
@@ -75,6 +80,15 @@ def serve(pipe, dumps):
             pipe.send_bytes(answer)
         except OSError:  # nobody is there to read it
             return
+
+
+def _die_with_parent():
+    """Have Linux kill this process when its parent is gone.
+
+    A thread of ours would not be heard while a fit holds the GIL in compiled code.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _listen(pipe, requests, is_busy):
@@ -216,13 +230,14 @@ class Crew:
         self._ring()
 
     def take_back(self, is_meant):
-        """Return the suspects of a kind that wait, which then will not run.
+        """Return the waiting tasks of a kind, which then will not run.
 
         To be called by ``report`` only: nobody else is in the crew's thread.
         """
         self._sort_arrivals()
-        taken = [task for task in self._suspects if is_meant(task)]
+        taken = [task for task in (*self._suspects, *self._waiting) if is_meant(task)]
         self._suspects = deque(task for task in self._suspects if task not in taken)
+        self._waiting = deque(task for task in self._waiting if task not in taken)
         return taken
 
     def close(self):

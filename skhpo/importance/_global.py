@@ -10,6 +10,8 @@ import pandas as pd
 from sklearn.utils import check_random_state
 
 from skhpo._errors import did_you_mean
+from skhpo._words import count
+from skhpo.importance._evidence import doubt_about, verdicts
 from skhpo.importance._rows import Rows, read_rows
 from skhpo.importance._sobol import (
     Array,
@@ -18,12 +20,13 @@ from skhpo.importance._sobol import (
     sobol_indices,
 )
 from skhpo.importance._surrogate import METHODS, REGIONS, fit_surrogate
-
-#: R2 of the surrogate below which nothing is said about parameters.
-ENOUGH = 0.3
+from skhpo.space._columns import BRANCH
 
 #: Share of the bootstrap samples that an interval holds.
 LEVEL = 0.9
+
+#: What users see of the hidden parameter of a list of dicts.
+ALTERNATIVE = "(which alternative)"
 
 _N_SAMPLES = 2048  # points of the prior; their own error is 5 % of an index or so
 
@@ -41,8 +44,10 @@ class SearchImportance:
         ``low``, ``high``: standard deviation and 90 % interval over bootstrap samples
         of the rows. ``main``: main effect, the part of it that the parameter has alone;
         the rest is in interactions. ``share_active``: share of the settings in which it
-        is active; rows are ordered by ``importance * share_active``. ``"<branch>"`` is
-        the choice among the alternatives of a list of dicts. Everything is nan where
+        is active; rows are ordered by ``importance * share_active``. ``verdict``:
+        ``"important"``, ``"unimportant"`` (at least ten settings per parameter, and an
+        interval below a tenth) or ``"unclear"``. In a list of dicts,
+        ``"(which alternative)"`` is the choice among them. All numbers are nan where
         there is no surrogate.
 
     interactions : DataFrame or None
@@ -53,8 +58,7 @@ class SearchImportance:
     surrogate_score : float
         R2 of the surrogate on rows that it has not seen. For ``"gp"`` leave-one-out,
         at hyperparameters that have not seen the row either (they are fitted ten times,
-        without a tenth of the rows); for ``"forest"`` ten-fold. Below 0.3 there is not
-        enough evidence.
+        without a tenth of the rows); for ``"forest"`` ten-fold.
 
     method : str or None
         ``"gp"`` or ``"forest"``; None where neither could be fitted.
@@ -69,6 +73,11 @@ class SearchImportance:
 
     reason : str or None
         Why there is no surrogate.
+
+    doubt : str or None
+        Why there is not enough evidence: no surrogate, one that scores below 0.3, fewer
+        than ten settings, or fewer than five per parameter. The table is noise then,
+        and all verdicts are "unclear". None = there is enough.
 
     Examples
     --------
@@ -95,45 +104,41 @@ class SearchImportance:
     n_failed: int
     n_left_out: int
     reason: str | None = None
+    doubt: str | None = None
 
     @property
     def is_enough(self) -> bool:
-        """Whether the surrogate explains enough of the scores to be believed."""
-        return bool(self.surrogate_score >= ENOUGH)
+        """Whether there is enough evidence to speak about parameters."""
+        return self.doubt is None
 
     def __repr__(self) -> str:
-        return "\n".join([*self._head(), *self._table(), *self._pairs()])
+        found = [*self._table(), *self._pairs()] if self.is_enough else []
+        return "\n".join([*self._head(), *found])
 
     def _head(self) -> Iterator[str]:
         where = "" if self.region == "all" else ", top half"
         failed = f", {self.n_failed} of them failed" if self.n_failed else ""
-        left = f"; {self.n_left_out} rows left out" if self.n_left_out else ""
+        left = f"; {count(self.n_left_out, 'row')} left out" if self.n_left_out else ""
         yield (
-            f"Importance for {self.metric!r}{where}: {self.n_used} settings"
+            f"Importance for {self.metric!r}{where}: {count(self.n_used, 'setting')}"
             f"{failed}{left}"
         )
-        if self.reason is not None:
-            yield f"Not enough evidence: {self.reason}."
-        elif not self.is_enough:
-            yield (
-                f"Not enough evidence: R2 of the surrogate ({self.method}) "
-                f"{self.surrogate_score:.2f} < {ENOUGH}."
-            )
-        else:
+        if self.is_enough:
             yield f"R2 of the surrogate ({self.method}): {self.surrogate_score:.2f}"
+        else:
+            yield f"Not enough evidence: {self.doubt}."
 
     def _table(self) -> Iterator[str]:
-        if self.reason is not None:
-            return
         width = max(len(name) for name in self.importances.index)
         for name, row in self.importances.iterrows():
             active = ""
             if row.share_active < 1:
                 active = f"  active in {row.share_active:.0%}"
-            yield f"  {name:<{width}}  {_figures(row.importance, row)}{active}"
+            figures = _figures(row.importance, row)
+            yield f"  {name:<{width}}  {figures}  {row.verdict}{active}"
 
     def _pairs(self) -> Iterator[str]:
-        if self.interactions is None or self.reason is not None:
+        if self.interactions is None:
             return
         yield "Interactions"
         for row in self.interactions.itertuples():
@@ -141,7 +146,10 @@ class SearchImportance:
 
 
 def _figures(value: float, row: Any) -> str:
-    return f"{value:.2f}  [{row.low:.2f}, {row.high:.2f}]"
+    if np.isnan(value):
+        return "never active"
+    interval = "" if np.isnan(row.low) else f"  [{row.low:.2f}, {row.high:.2f}]"
+    return f"{value:.2f}{interval}"
 
 
 def search_importance(
@@ -152,7 +160,7 @@ def search_importance(
     region="all",
     interactions=False,
     n_boot=50,
-    random_state=None,
+    random_state=0,
 ):
     """Tell which parameters of a search mattered, and how surely.
 
@@ -185,14 +193,15 @@ def search_importance(
         Bootstrap samples of the rows for the intervals. The hyperparameters of the
         process stay those of all rows. 0 = no intervals.
 
-    random_state : int, RandomState instance or None, default=None
-        Draws the points of the prior and the bootstrap samples.
+    random_state : int, RandomState instance or None, default=0
+        Draws the points of the prior and the bootstrap samples. Equal seeds give equal
+        figures here and in :func:`tune_first`.
 
     Returns
     -------
     importance : SearchImportance
-        Its repr is a small table. Without a usable surrogate (fewer than 5 settings
-        with a score, all scores equal) it says so instead of raising.
+        Its repr is a small table. Without enough evidence (too few settings with a
+        score, all scores equal, a surrogate that explains little) it says so instead.
 
     Raises
     ------
@@ -251,11 +260,12 @@ def examine(search, *, metric, method, region, interactions, n_boot, random_stat
     if not isinstance(n_boot, Integral) or n_boot < 0:
         raise ValueError(f"n_boot={n_boot!r} must be a number of samples, 0 or more.")
     rng = generator(random_state)
+    (rng_of_points,) = rng.spawn(1)  # the points do not depend on n_boot
     rows = read_rows(search, metric)
     surrogate = fit_surrogate(
         rows, method=method, region=region, n_boot=n_boot, rng=rng
     )
-    found = _indices(rows, surrogate, region, interactions, rng)
+    found = _indices(rows, surrogate, region, interactions, rng_of_points)
     return rows, surrogate, found
 
 
@@ -264,8 +274,9 @@ def _indices(rows, surrogate, region, interactions, rng) -> SearchImportance:
         "region": region,
         "metric": rows.metric,
         "n_used": len(rows.scores),
-        "n_failed": int(np.isnan(rows.scores).sum()),
+        "n_failed": len(rows.scores) - rows.n_known,
         "n_left_out": rows.n_left_out,
+        "doubt": doubt_about(rows, surrogate),
     }
     if isinstance(surrogate, str):
         return _nothing(rows, interactions, surrogate, facts)
@@ -277,7 +288,7 @@ def _indices(rows, surrogate, region, interactions, rng) -> SearchImportance:
         rng=rng,
     )
     return SearchImportance(
-        importances=_table(found),
+        importances=_table(found, None if facts["doubt"] else rows),
         interactions=_pairs_table(found.pairs) if interactions else None,
         surrogate_score=surrogate.score,
         method=surrogate.method,
@@ -305,7 +316,7 @@ def _nothing(rows: Rows, interactions: bool, reason: str, facts) -> SearchImport
     unknown = np.full((len(names), 1), np.nan)
     nowhere = Indices(names, unknown, unknown, unknown[:, 0], {})
     return SearchImportance(
-        importances=_table(nowhere),
+        importances=_table(nowhere, None),
         interactions=_pairs_table({}) if interactions else None,
         surrogate_score=np.nan,
         method=None,
@@ -314,20 +325,27 @@ def _nothing(rows: Rows, interactions: bool, reason: str, facts) -> SearchImport
     )
 
 
-def _table(found: Indices) -> pd.DataFrame:
-    table = pd.DataFrame(_summary("importance", found.total), index=list(found.names))
+def _table(found: Indices, rows: Rows | None) -> pd.DataFrame:
+    """A row per parameter; ``rows`` = what the verdicts rest on, None = nothing."""
+    names = [_shown(name) for name in found.names]
+    table = pd.DataFrame(_summary("importance", found.total), index=names)
     table["main"] = found.main[:, 0]
     table["share_active"] = found.share_active
+    table["verdict"] = "unclear" if rows is None else verdicts(rows, table)
     table.index.name = "parameter"
     weight = (table["importance"] * found.share_active).fillna(-np.inf)
     return table.loc[weight.sort_values(ascending=False, kind="stable").index]
 
 
+def _shown(name: str) -> str:
+    return ALTERNATIVE if name == BRANCH else name
+
+
 def _pairs_table(pairs: dict[tuple[str, str], Array]) -> pd.DataFrame:
     shares = np.array(list(pairs.values())) if pairs else np.empty((0, 1))
     columns = {
-        "first": [first for first, _ in pairs],
-        "second": [second for _, second in pairs],
+        "first": [_shown(first) for first, _ in pairs],
+        "second": [_shown(second) for _, second in pairs],
         **_summary("share", shares),
     }
     table = pd.DataFrame(columns).sort_values("share", ascending=False, kind="stable")

@@ -27,7 +27,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from skhpo.importance._global import ENOUGH, check_choice, generator
+from skhpo.importance._evidence import doubt_about
+from skhpo.importance._global import check_choice, generator
 from skhpo.importance._rows import Rows, read_rows
 from skhpo.importance._sobol import Array
 from skhpo.importance._surrogate import METHODS, fit_surrogate
@@ -60,6 +61,9 @@ class LocalImportance:
     reason : str or None
         Why there is no surrogate; the tables are empty then.
 
+    doubt : str or None
+        Why there is not enough evidence, as of :class:`SearchImportance`.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris
@@ -80,28 +84,29 @@ class LocalImportance:
     params: dict | None
     surrogate_score: float
     reason: str | None = None
+    doubt: str | None = None
 
     @property
     def is_enough(self) -> bool:
-        """Whether the surrogate explains enough of the scores to be believed."""
-        return bool(self.surrogate_score >= ENOUGH)
+        """Whether there is enough evidence to speak about parameters."""
+        return self.doubt is None
 
     def __repr__(self) -> str:
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
-        yield f"Importance at the best setting, {self.params!r}"
-        if self.reason is not None:
-            yield f"Not enough evidence: {self.reason}."
+        best = "which is not known" if self.params is None else repr(self.params)
+        yield f"Importance at the best setting, {best}"
+        if not self.is_enough:
+            yield f"Not enough evidence: {self.doubt}."
             return
-        doubt = "" if self.is_enough else "Not enough evidence: "
-        yield f"{doubt}R2 of the surrogate: {self.surrogate_score:.2f}"
+        yield f"R2 of the surrogate: {self.surrogate_score:.2f}"
         width = max(map(len, self.importances.index), default=0)
         for name, row in self.importances.iterrows():
             yield f"  {name:<{width}}  {row.importance:.2f}  loss {row.loss:.3g}"
 
 
-def local_importance(search, *, metric=None, method="auto", random_state=None):
+def local_importance(search, *, metric=None, method="auto", random_state=0):
     """Tell what each parameter does at the best setting, all others kept.
 
     Parameters
@@ -132,9 +137,8 @@ def local_importance(search, *, metric=None, method="auto", random_state=None):
     """
     check_choice("method", method, METHODS)
     rows = read_rows(search, metric)
-    surrogate = fit_surrogate(
-        rows, method=method, region="all", n_boot=0, rng=generator(random_state)
-    )
+    rng = generator(random_state)
+    surrogate = fit_surrogate(rows, method=method, region="all", n_boot=0, rng=rng)
     return local_of(rows, surrogate)
 
 
@@ -143,7 +147,7 @@ def local_of(rows: Rows, surrogate) -> LocalImportance:
     params = None if rows.best is None else rows.space.to_params(rows.points[rows.best])
     if isinstance(surrogate, str):
         empty = pd.DataFrame(columns=["importance", "loss", "best_value"])
-        return LocalImportance(empty, {}, params, np.nan, surrogate)
+        return LocalImportance(empty, {}, params, np.nan, surrogate, surrogate)
     x, names = rows.points[rows.best], rows.space.names
     columns = {
         rows.space.columns[j].name: j
@@ -157,7 +161,8 @@ def local_of(rows: Rows, surrogate) -> LocalImportance:
         variances[name] = float(np.var(mean))
         profiles[name] = _profile(rows, name, points, surrogate.transform, mean, sd)
     table = _table(profiles, variances)
-    return LocalImportance(table, profiles, params, surrogate.score)
+    doubt = doubt_about(rows, surrogate)
+    return LocalImportance(table, profiles, params, surrogate.score, doubt=doubt)
 
 
 def neighbours(rows: Rows, x: Array, j: int) -> Array:
@@ -182,12 +187,19 @@ def _profile(rows: Rows, name, points, transform, mean, sd) -> pd.DataFrame:
     values = [rows.space.to_params(point)[name] for point in points]
     return pd.DataFrame(
         {
-            "value": pd.Series(values, dtype=None if values else object),
+            "value": _as_written(values),
             "score": transform.inverse(mean),
             "low": transform.inverse(mean - sd),
             "high": transform.inverse(mean + sd),
         }
     )
+
+
+def _as_written(values: list, index=None) -> pd.Series:
+    """A column of values that stay what they are: None is no nan, 1 is no 1.0."""
+    kinds = {type(value) for value in values}
+    is_uniform = len(kinds) == 1 and kinds <= {bool, int, float, str}
+    return pd.Series(values, index, dtype=None if is_uniform else object)
 
 
 def _table(profiles, variances: dict[str, float]) -> pd.DataFrame:
@@ -196,10 +208,9 @@ def _table(profiles, variances: dict[str, float]) -> pd.DataFrame:
         {
             "importance": {name: v / total for name, v in variances.items()},
             "loss": {n: float(np.ptp(p["score"])) for n, p in profiles.items()},
-            "best_value": {
-                n: p["value"].iloc[p["score"].argmax()] for n, p in profiles.items()
-            },
         }
     )
+    best = [p["value"].tolist()[p["score"].argmax()] for p in profiles.values()]
+    table["best_value"] = _as_written(best, list(profiles))
     table.index.name = "parameter"
     return table.sort_values("importance", ascending=False, kind="stable")

@@ -34,7 +34,8 @@ from typing import Any
 
 import numpy as np
 
-from skhpo.importance._global import ENOUGH, check_choice, generator
+from skhpo.importance._evidence import doubt_about
+from skhpo.importance._global import check_choice, generator
 from skhpo.importance._rows import Rows, read_rows
 from skhpo.importance._sobol import Array, columns_by_name, sobol_indices
 from skhpo.importance._surrogate import METHODS, fit_surrogate
@@ -85,9 +86,14 @@ class Marginals:
         return np.nan if self.reason is not None else self.surrogate.score
 
     @property
+    def doubt(self) -> str | None:
+        """Why there is not enough evidence; None = there is."""
+        return doubt_about(self.rows, self.surrogate)
+
+    @property
     def is_enough(self) -> bool:
-        """Whether the surrogate explains enough of the scores to be believed."""
-        return bool(self.surrogate_score >= ENOUGH)
+        """Whether there is enough evidence to speak about parameters."""
+        return self.doubt is None
 
     def most_important(self) -> list[str]:
         """The parameters in the order of their total indices, as estimated at once."""

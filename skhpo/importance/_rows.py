@@ -41,6 +41,17 @@ class Rows:
     n_left_out: int
 
     @property
+    def n_known(self) -> int:
+        """How many settings have a score."""
+        return int(np.isfinite(self.scores).sum())
+
+    @property
+    def n_params(self) -> int:
+        """How many parameters have more than one value."""
+        columns = self.space.columns
+        return len({column.name for column in columns if column.n_levels != 1})
+
+    @property
     def best(self) -> int | None:
         """The row of the best score; None where everything failed."""
         known = np.isfinite(self.scores)

@@ -72,8 +72,8 @@ class Indices:
     """Total indices of k parameters, for each of r replicates."""
 
     names: tuple[str, ...]
-    total: Array  # (k, r) T; nan where the parameter is never active
-    main: Array  # (k, r) S, at least 0
+    total: Array  # (k, r) T, from 0 to 1; nan where the parameter is never active
+    main: Array  # (k, r) S, from 0 to T
     share_active: Array  # (k,) of the points
     pairs: dict[tuple[str, str], Array]  # (r,) U of each pair, if asked for
 
@@ -109,6 +109,7 @@ def sobol_indices(
     active = {name: ~np.isnan(A[:, j]).all(axis=1) for name, j in groups.items()}
     total = [_total(f_A, f_changed[name], active[name]) for name in groups]
     main = [_main(f_A, _cells(space, A[:, j], j), active[n]) for n, j in groups.items()]
+    total, main = np.array(total), np.minimum(main, total)
     pairs = {}
     for i, j in combinations(groups, 2) if interactions else ():
         both = filled.copy()
@@ -118,7 +119,7 @@ def sobol_indices(
         rows = active[i] & active[j] & space.feasible(mixed)
         pairs[i, j] = _pair(f_A, f_changed[i], f_changed[j], f(mixed), rows)
     shares = np.array([active[name].mean() for name in groups])
-    return Indices(tuple(groups), np.array(total), np.array(main), shares, pairs)
+    return Indices(tuple(groups), total, main, shares, pairs)
 
 
 def columns_by_name(space: Space) -> dict[str, list[int]]:
@@ -180,10 +181,14 @@ def _pair(f_A: Array, f_i: Array, f_j: Array, f_ij: Array, rows) -> Array:
 
 
 def _ratio(parts: Array, f_A: Array, rows: NDArray[np.bool_]) -> Array:
-    """Mean of some parts of the variance, by the variance; 0 where f is a constant."""
+    """Mean of some parts of the variance, by the variance; 0 where f is a constant.
+
+    Both are estimates, so that their ratio may exceed 1, which no share does.
+    """
     if rows.sum() < 2:
         return np.full(f_A.shape[1], np.nan)
     variance = f_A[rows].var(axis=0)
     is_flat = variance < _FLAT
     mean = parts[rows].mean(axis=0)
-    return np.where(is_flat, 0.0, mean / np.where(is_flat, 1.0, variance))
+    share = np.minimum(mean / np.where(is_flat, 1.0, variance), 1.0)
+    return np.where(is_flat, 0.0, share)

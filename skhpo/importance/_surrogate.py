@@ -6,6 +6,7 @@ import numpy as np
 from numpy.linalg import LinAlgError
 from numpy.typing import NDArray
 
+from skhpo._words import count
 from skhpo.importance._rows import Rows
 from skhpo.space import Space
 from skhpo.surrogates import (
@@ -93,11 +94,13 @@ def fit_surrogate(
 ) -> ProcessSurrogate | ForestSurrogate | str:
     """A surrogate for the scores; or why there is none.
 
+    The score comes first, so that it does not depend on ``n_boot``.
+
     ``region="top"``: scores below the median are taken for the median.
     """
-    n_known = int(np.isfinite(rows.scores).sum())
-    if n_known < LEAST_ROWS:
-        return f"{n_known} distinct settings with a score, at least {LEAST_ROWS} needed"
+    if rows.n_known < LEAST_ROWS:
+        found = count(rows.n_known, "distinct setting")
+        return f"{found} with a score, at least {LEAST_ROWS} needed"
     scores = rows.scores if region == "all" else _clipped(rows.scores)
     transform = fit_score_transform(scores)
     if transform is None:
@@ -123,10 +126,10 @@ def _process(rows: Rows, targets, transform, n_boot: int, rng) -> ProcessSurroga
     space, warp = rows.space, len(targets) >= _WARP_FROM
     X = space.encode(rows.points)
     process = fit_gaussian_process(X, targets, space.categorical, warp=warp)
-    alphas = [process.alpha, *bootstrap_alphas(process, n_boot, rng)]
     predicted = leave_one_out_refitted(
         process, X, space.categorical, n_parts=_N_PARTS, warp=warp, rng=rng
     )
+    alphas = [process.alpha, *bootstrap_alphas(process, n_boot, rng)]
     return ProcessSurrogate(
         space,
         transform,
@@ -145,13 +148,10 @@ def _forest(rows: Rows, targets, transform, n_boot: int, rng) -> ForestSurrogate
         )
 
     n = len(targets)
+    score = _cross_validated_r2(points, targets, grow, rng)
+    forest = grow(np.arange(n), _N_TREES)
     replicates = (grow(rng.integers(n, size=n), _FEWER_TREES) for _ in range(n_boot))
-    return ForestSurrogate(
-        transform,
-        grow(np.arange(n), _N_TREES),
-        tuple(replicates),
-        _cross_validated_r2(points, targets, grow, rng),
-    )
+    return ForestSurrogate(transform, forest, tuple(replicates), score)
 
 
 def _cross_validated_r2(points: Array, targets: Array, grow, rng) -> float:

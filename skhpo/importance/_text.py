@@ -27,6 +27,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from skhpo._words import Text
+from skhpo.importance._evidence import LEAST_TO_DISMISS, NOT_SMALL, SMALL
 from skhpo.importance._global import SearchImportance, examine, generator
 from skhpo.importance._local import LocalImportance, local_of
 from skhpo.importance._rows import Rows, read_rows
@@ -34,13 +36,10 @@ from skhpo.importance._sobol import Array, columns_by_name
 from skhpo.importance._surrogate import fit_surrogate
 from skhpo.space import default_params
 
-#: Share of the variance below which a parameter, or a pair, is not worth a line.
-SMALL = 0.05
-
 _EDGE = 0.05  # of the range
 
 
-def tune_first(search, *, metric=None, method="auto", random_state=None):
+def tune_first(search, *, metric=None, method="auto", random_state=0):
     """Say in words which parameters to tune first, and why.
 
     Parameters
@@ -53,7 +52,9 @@ def tune_first(search, *, metric=None, method="auto", random_state=None):
     text : str
         A numbered list, the most important parameter first: its share of the variance,
         where it does best, with which others it acts together, and what it gained over
-        the estimator's own value, if the space has that. Then what can be left alone.
+        the estimator's own value, if the space has that. Then what can be left alone,
+        and what there is not enough evidence about: verdicts and figures are those of
+        :func:`search_importance`. A notebook shows the lines.
 
     Examples
     --------
@@ -68,7 +69,7 @@ def tune_first(search, *, metric=None, method="auto", random_state=None):
     >>> print(tune_first(search, random_state=0))
     Tune first (10 settings, R2 of the surrogate ...):
     1. n_neighbors: ...
-    Leave alone: p (less than 5 % of the variance each).
+    Not enough evidence to leave alone: p (that takes ...).
     """
     rows, surrogate, whole = examine(
         search,
@@ -80,16 +81,15 @@ def tune_first(search, *, metric=None, method="auto", random_state=None):
         random_state=random_state,
     )
     if not whole.is_enough:
-        return _not_enough(whole)
+        return Text(_not_enough(whole))
     gains = _gains_on_the_way(search, rows, surrogate)
-    return "\n".join(_lines(whole, local_of(rows, surrogate), gains, rows))
+    return Text("\n".join(_lines(whole, local_of(rows, surrogate), gains, rows)))
 
 
 def _not_enough(whole: SearchImportance) -> str:
-    reason = whole.reason or (
-        f"the surrogate explains too little of the scores of {whole.n_used} settings "
-        f"(R2 {whole.surrogate_score:.2f})"
-    )
+    reason = whole.doubt
+    if reason.startswith("R2"):
+        reason = f"the surrogate explains too little of the scores ({reason})"
     return (
         f"Not enough evidence to say what to tune first: {reason}. Try more settings, "
         "or folds that make the scores less noisy."
@@ -104,8 +104,8 @@ def _lines(
         f"{whole.surrogate_score:.2f}):"
     )
     table = whole.importances
-    matters = table["importance"] * table["share_active"] >= SMALL
-    for number, (name, row) in enumerate(table[matters].iterrows(), 1):
+    important = table[table["verdict"] == "important"]
+    for number, (name, row) in enumerate(important.iterrows(), 1):
         reasons = [
             *_share(row),
             *_best_value(name, local, rows),
@@ -113,9 +113,16 @@ def _lines(
             *_gain(name, gains),
         ]
         yield f"{number}. {name}: {'; '.join(reasons)}."
-    rest = table.index[~matters]
+    rest = table.index[table["verdict"] == "unimportant"]
     if len(rest):
         yield f"Leave alone: {', '.join(rest)} (less than 5 % of the variance each)."
+    rest = table.index[table["verdict"] == "unclear"]
+    if len(rest):
+        yield (
+            f"Not enough evidence to leave alone: {', '.join(rest)} (that takes "
+            f"{LEAST_TO_DISMISS} settings per parameter, and an interval of the share "
+            f"below {NOT_SMALL:.0%})."
+        )
 
 
 def _share(row) -> Iterator[str]:
@@ -127,7 +134,7 @@ def _share(row) -> Iterator[str]:
 def _best_value(name: str, local: LocalImportance, rows: Rows) -> Iterator[str]:
     if name not in local.profiles:
         return
-    value = local.importances.loc[name, "best_value"]
+    value = local.importances["best_value"].to_dict()[name]
     value = value.item() if isinstance(value, np.generic) else value  # no np.int64(3)
     text = f"{value:.3g}" if isinstance(value, float) else repr(value)
     yield f"best near {text}{_edge(name, local, rows)}"
@@ -145,7 +152,7 @@ def _edge(name: str, local: LocalImportance, rows: Rows) -> str:
 
 
 def _partners(name: str, pairs) -> Iterator[str]:
-    strong = pairs[(pairs["share"] >= SMALL)]
+    strong = pairs[pairs["low"] >= SMALL]
     found = [
         f"{row.second if row.first == name else row.first} ({row.share:.0%})"
         for row in strong.itertuples()
@@ -156,11 +163,11 @@ def _partners(name: str, pairs) -> Iterator[str]:
 
 
 def _gain(name: str, gains: dict[str, float]) -> Iterator[str]:
-    if name in gains:
+    if gains.get(name, 0.0) > 0.0:
         yield f"expected gain over the default {gains[name]:+.2g}"
 
 
-def ablation(search, *, metric=None, method="auto", random_state=None):
+def ablation(search, *, metric=None, method="auto", random_state=0):
     """Tell what each parameter gains on the way from the default to the best: eq. (1).
 
     Parameters
@@ -190,10 +197,8 @@ def ablation(search, *, metric=None, method="auto", random_state=None):
     >>> max(gains, key=gains.get)
     'n_neighbors'
     """
-    rows = read_rows(search, metric)
-    surrogate = fit_surrogate(
-        rows, method=method, region="all", n_boot=0, rng=generator(random_state)
-    )
+    rows, rng = read_rows(search, metric), generator(random_state)
+    surrogate = fit_surrogate(rows, method=method, region="all", n_boot=0, rng=rng)
     return _gains_on_the_way(search, rows, surrogate)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 
 from skhpo._errors import without_stack
+from skhpo._words import count
 
 _REASONS = {
     "n_iter": "all n_iter candidates were tried",
@@ -28,12 +29,13 @@ class Best:
     """The row that was chosen.
 
     ``n_resources`` is how far it was trained, with the unit; None where all are.
+    ``std`` is None where there is no spread to measure, as of a single fold.
     """
 
     row: int
     metric: str
     score: float
-    std: float
+    std: float | None
     params: Mapping[str, Any]
     n_resources: str | None
 
@@ -134,20 +136,37 @@ class Account:
             column = self._table.get(f"{kind}_test_{metric}")
             return np.nan if column is None else float(column[row])
 
+        std = number("std")
+        if std == 0 and np.ptp(self._fold_scores(row, metric)) > 0:
+            std = np.nan  # the squares of tiny differences are no floats
         return Best(
             row=row,
             metric=metric,
             score=number("mean"),
-            std=number("std"),
+            std=std if self.n_splits > 1 and np.isfinite(std) else None,
             params=self._search.best_params_,
             n_resources=self._resources_of(row),
         )
+
+    def _fold_scores(self, row, metric):
+        names = (f"split{fold}_test_{metric}" for fold in range(self.n_splits))
+        return np.array([self._table[name][row] for name in names], dtype=float)
 
     def _resources_of(self, row):
         if not self.has_rungs:
             return None
         kind = getattr(self._search, "resource_info_", {}).get("kind", "resources")
-        return f"{self._table['n_resources'][row]} {kind}"
+        return units_in_words(int(self._table["n_resources"][row]), kind)
+
+    @property
+    def default_score(self) -> float | None:
+        """Score of the estimator's own setting in full; None where it is not known."""
+        return getattr(self._search, "default_score_", None)
+
+    @property
+    def is_told_of_default(self) -> bool:
+        """Whether the search is one of ours, which knows of its estimator's setting."""
+        return hasattr(self._search, "stop_reason_")
 
 
 # ---- in words
@@ -170,7 +189,8 @@ def what_was_tried(account: Account) -> str:
         full = account.status["complete"]
         candidates = f"{count(account.n_rows, 'trial')} of {candidates}"
         candidates = f"{candidates} ({full} trained in full)"
-    return f"{candidates}, {account.n_splits} folds, {count(account.n_fits, 'fit')}"
+    folds = count(account.n_splits, "fold")
+    return f"{candidates}, {folds}, {count(account.n_fits, 'fit')}"
 
 
 def what_it_took(account: Account) -> str:
@@ -188,9 +208,38 @@ def what_failed(account: Account) -> str | None:
     return f"{n} of {account.n_rows}" + (f" ({kinds})" if kinds else "")
 
 
-def count(n: int, noun: str) -> str:
-    """Return a number with its noun."""
-    return f"{n} {noun}" + ("" if n == 1 else "s")
+def what_of_the_default(account: Account, best: Best | None) -> str | None:
+    """Return what the estimator's own setting scores beside the best; None = nothing.
+
+    Where it scores higher, that is said in so many words.
+    """
+    default = account.default_score
+    if default is None:
+        return "Own setting: not tried" if account.is_told_of_default else None
+    if np.isnan(default):
+        return "Own setting: failed, and has no score"
+    if best is None or np.isnan(best.score):
+        return f"Own setting: {default:.4g}"
+    gain = best.score - default
+    if gain < 0:
+        return (
+            "The estimator's own setting scores higher in cross-validation than what "
+            f"was found: {default:.4g} against {best.score:.4g}. Keep it, or search "
+            "more candidates."
+        )
+    return f"Own setting: {default:.4g} (best {gain:+.2g})"
+
+
+def units_in_words(n: int, kind: str) -> str:
+    """Return units of a resource as people say it.
+
+    Examples
+    --------
+    >>> units_in_words(100, "n_samples"), units_in_words(1, "epochs")
+    ('100 rows', '1 epoch')
+    """
+    kind = "rows" if kind == "n_samples" else kind
+    return f"{n} {kind.removesuffix('s') if n == 1 else kind}"
 
 
 def duration(seconds: float) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import KFold, StratifiedKFold, check_cv, cross_validate
 
-from skhpo.model_selection._estimate import chosen_metric
+from skhpo.model_selection._estimate import check_has_best, chosen_metric
 from skhpo.model_selection._guards import times_of
 
 
@@ -60,6 +60,8 @@ def confirm(search, X, y=None, *, top=3, seeds=5, params=None, cv=None, n_jobs=N
 
     Raises
     ------
+    AttributeError
+        When the search has no best row, since every candidate failed, say.
     ValueError
         When neither splits nor estimator have anything that could be drawn anew.
 
@@ -83,6 +85,7 @@ def confirm(search, X, y=None, *, top=3, seeds=5, params=None, cv=None, n_jobs=N
     ['old_score', 'new_score', 'se', 'old_rank', 'new_rank', 'params']
     """
     metric = chosen_metric(search)
+    check_has_best(search)
     results, rows = search.cv_results_, leading_rows(search, metric, top)
     settings = [results["params"][row] for row in rows]
     scores = rescore(search, X, y, settings, seeds, params, cv, n_jobs)

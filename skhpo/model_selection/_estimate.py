@@ -2,6 +2,7 @@
 
 import textwrap
 from dataclasses import dataclass, field
+from math import inf, isfinite
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,14 @@ from scipy import stats
 from sklearn.model_selection import LeaveOneOut, check_cv
 
 from skhpo._errors import warn_user
-from skhpo._statistics import corrected_variance
-from skhpo.evaluation import best_possible_score
+from skhpo._statistics import corrected_error
+from skhpo._words import Text, count
+from skhpo.evaluation import score_range
 from skhpo.model_selection._account import (
     Account,
-    check_has_results,
     what_failed,
     what_it_took,
+    what_of_the_default,
     what_was_tried,
 )
 from skhpo.model_selection._bias import (
@@ -27,6 +29,7 @@ from skhpo.model_selection._bias import (
     pooled,
     tibshirani_bias,
 )
+from skhpo.model_selection._seeds import about_seeds
 
 #: Folds that Tibshirani's correction needs.
 LEAST_FOLDS = 3
@@ -34,8 +37,13 @@ LEAST_FOLDS = 3
 #: An expected optimism that is worth a warning, in a score of at most 1.
 WORTH_A_WARNING = 0.02
 
+#: Share of a score below which an optimism, or a spread, is rounding.
+_ROUNDING = 1e-9
+
 #: Rows times bootstrap samples that are held in memory at a time.
 _CHUNK = 5_000_000
+
+NO_BIAS = "not enough evidence for a bias"
 
 NO_PREDICTIONS = "no predictions"
 
@@ -76,7 +84,8 @@ class ScoreEstimate:
 
     bias : float
         Expected optimism of the best of the candidates: how much its score is too high
-        on average over data sets like this one.
+        on average over data sets like this one. 0 = the scores do not show it
+        (``is_measured``), which does not mean that there is none.
 
     method : str
         How it was estimated.
@@ -88,8 +97,8 @@ class ScoreEstimate:
     reservations : tuple of str
         What this estimate does not see.
 
-    bounded : bool
-        Whether a score is 1 at most.
+    limits : (float, float)
+        What the metric can be at least and at most; infinite = no limit is known.
 
     draws : ndarray of shape (n_bootstraps,) or None
         Scores of the bootstrap samples, where there are any.
@@ -119,10 +128,22 @@ class ScoreEstimate:
     method: str
     n_candidates: int
     reservations: tuple = ()
-    bounded: bool = True  # a score of at most 1
+    limits: tuple = (-inf, inf)
     draws: Any = field(default=None, compare=False)  # (B,) BBC, or None
     sd: float = 0.0  # of the score, without draws
     df: int = 0
+
+    @property
+    def is_measured(self):
+        """Whether the scores show an optimism; of a single candidate there is none."""
+        size = abs(self.score) + abs(self.bias)
+        return self.n_candidates == 1 or self.bias > _ROUNDING * size
+
+    @property
+    def has_interval(self):
+        """Whether the scores differ enough for an interval."""
+        half = self.sd if self.draws is None else np.ptp(self.draws)
+        return isfinite(half) and half > _ROUNDING * abs(self.score)
 
     def interval(self, level=0.95):
         """Return an interval that holds the true score in ``level`` of all cases.
@@ -138,20 +159,26 @@ class ScoreEstimate:
         low, high : float
             With BBC-CV percentiles of the bootstrap. Otherwise a t interval with the
             variance of Nadeau and Bengio, which allows for overlapping training rows.
+            It ends where the metric does. Where all folds have the same score, it is
+            ``limits``: there is not enough evidence for a narrower one.
         """
         if not 0 < level < 1:
             raise ValueError(f"level={level!r} must lie between 0 and 1, as in 0.95.")
+        if not self.has_interval:
+            return self.limits
         if self.draws is not None:
             low, high = np.quantile(self.draws, [(1 - level) / 2, (1 + level) / 2])
         else:
             half = self.sd * stats.t.ppf((1 + level) / 2, self.df)
             low, high = self.score - half, self.score + half
-        return float(low), float(min(high, 1.0) if self.bounded else high)
+        low, high = np.clip([low, high], *self.limits)
+        return float(low), float(high)
 
     def warn(self):
         """Give an :class:`OptimismWarning` where the best score is expected to flatter.
 
-        When the bias exceeds 0.02 (of an unbounded score: 2 % of its size) and half the
+        When the bias exceeds 0.02 (of a score that may exceed 1, and of losses, 2 % of
+        its size) and half the
         standard error. Call it where numbers leave the house, after ``fit``; nothing
         calls it for you.
 
@@ -160,7 +187,7 @@ class ScoreEstimate:
         self : ScoreEstimate
         """
         best = self.score + self.bias
-        limit = WORTH_A_WARNING * (1.0 if self.bounded else abs(best))
+        limit = WORTH_A_WARNING * (1.0 if self.limits[1] == 1 else abs(best))
         if self.bias > max(limit, self._standard_error() / 2):
             warn_user(
                 f"Picking the best of {self.n_candidates} candidates is expected to "
@@ -176,11 +203,10 @@ class ScoreEstimate:
         return (high - low) / (2 * stats.norm.ppf(0.975))
 
     def __repr__(self):
-        low, high = self.interval()
+        bias = f"bias={short(self.bias)} expected" if self.is_measured else NO_BIAS
         return (
-            f"ScoreEstimate(score={short(self.score)}, 95 % interval [{short(low)}, "
-            f"{short(high)}], bias={short(self.bias)} expected of the best of "
-            f"{self.n_candidates}, {self.method})"
+            f"ScoreEstimate(score={short(self.score)}, {interval_of(self)}, {bias} of "
+            f"the best of {self.n_candidates}, {self.method})"
         )
 
 
@@ -257,7 +283,7 @@ def summary(search):
     Returns
     -------
     text : str
-        A few lines.
+        A few lines, which a notebook shows as such.
 
     Examples
     --------
@@ -272,7 +298,9 @@ def summary(search):
     Best: row ...
     """
     account = Account(search)
-    lines = [f"{account.name}: {what_was_tried(account)}", _how_it_ended(account)]
+    lines = [f"{account.name}: {what_was_tried(account)}"]
+    own = what_of_the_default(account, account.best(metric_or_none(search)))
+    lines += [line for line in (own, _how_it_ended(account)) if line is not None]
     if what_failed(account) is not None:
         lines.append(f"Failed: {what_failed(account)}")
     if account.status["raced_out"]:
@@ -280,7 +308,10 @@ def summary(search):
     lines += _the_best(search, account)
     if account.lacks_model:
         lines.append("There is no model: the refit failed or was not reached.")
-    return "\n".join(_wrapped(line) for line in lines)
+    unseeded = about_seeds(search)
+    if unseeded is not None:
+        lines.append(unseeded)
+    return Text("\n".join(_wrapped(line) for line in lines))
 
 
 def _how_it_ended(account):
@@ -321,8 +352,8 @@ def _scored(best):
     after = "" if best.n_resources is None else f" after {best.n_resources}"
     if np.isnan(best.score):
         return after
-    name = "score" if best.metric == "score" else best.metric
-    return f", mean {name} {short(best.score)} (std {short(best.std)}){after}"
+    spread = "" if best.std is None else f" (std {short(best.std)})"
+    return f", mean {best.metric} {short(best.score)}{spread}{after}"
 
 
 def estimate_of(search):
@@ -334,19 +365,38 @@ def estimate_of(search):
 
 def _expected(estimate):
     """Return lines about what a score is worth."""
-    low, high = estimate.interval()
-    lines = [
-        f"Estimate without optimism: {short(estimate.score)}, 95 % interval "
-        f"[{short(low)}, {short(high)}]"
-    ]
-    if estimate.n_candidates > 1:
+    lines = [worth(estimate)]
+    if not estimate.is_measured:
+        lines.append(f"    With its optimism: {interval_of(estimate)}")
+    elif estimate.n_candidates > 1:
         lines += [
             f"    The best of {estimate.n_candidates} candidates is expected to "
-            f"flatter by {short(max(estimate.bias, 0.0))} on average; whether",
+            f"flatter by {short(estimate.bias)} on average; whether",
             "    this one was lucky cannot be told from the search itself.",
         ]
     lines.append(f"    {estimate.method}")
     return lines + [f"    Not seen: {text}" for text in estimate.reservations]
+
+
+def worth(estimate):
+    """Return a line about what a score is worth."""
+    if estimate.is_measured:
+        return (
+            f"Estimate without optimism: {short(estimate.score)}, "
+            f"{interval_of(estimate)}"
+        )
+    return (
+        "No estimate of its optimism: not enough evidence, the best of "
+        f"{estimate.n_candidates} shows none"
+    )
+
+
+def interval_of(estimate):
+    """Return the interval of an estimate in words."""
+    if not estimate.has_interval:
+        return "not enough evidence for an interval"
+    low, high = estimate.interval()
+    return f"95 % interval [{short(low)}, {short(high)}]"
 
 
 def _wrapped(line):
@@ -381,6 +431,7 @@ def _bbc(table, predictions, n_bootstraps, random_state):
         return _tibshirani(table, "no bootstrap sample could be scored")
     everything = np.ones((1, len(units)))
     bias = max(float(S(everything)[0]) for S in scores) - float(draws.mean())
+    bias = _possible(bias, table)
     unit = "rows" if target.groups is None else "groups"
     return ScoreEstimate(
         score=table.best - bias,
@@ -388,7 +439,7 @@ def _bbc(table, predictions, n_bootstraps, random_state):
         method=f"BBC-CV, {n_bootstraps} bootstraps of {unit}",
         n_candidates=len(rows),
         reservations=table.reservations,
-        bounded=table.bounded,
+        limits=table.limits,
         draws=draws - draws.mean() + table.best - bias,
     )
 
@@ -425,10 +476,10 @@ def _tibshirani(table, reason):
     if len(table.fold_scores) < LEAST_FOLDS:
         raise AttributeError(
             f"score_estimate_ needs at least {LEAST_FOLDS} folds, or predictions "
-            f"(store_predictions=True); this search had {len(table.fold_scores)} "
-            f"folds and {reason}."
+            "(store_predictions=True); this search had "
+            f"{count(len(table.fold_scores), 'fold')} and {reason}."
         )
-    bias = tibshirani_bias(s)
+    bias = _possible(tibshirani_bias(s), table)
     own = table.fold_scores[:, table.best_place]
     note = "" if reason == NO_PREDICTIONS else f" ({reason})"
     return ScoreEstimate(
@@ -437,10 +488,15 @@ def _tibshirani(table, reason):
         method=f"Tibshirani-Tibshirani from {len(s)} folds{note}",
         n_candidates=len(table.rows),
         reservations=table.reservations,
-        bounded=table.bounded,
-        sd=float(np.sqrt(corrected_variance(own, table.test_to_train))),
+        limits=table.limits,
+        sd=float(corrected_error(own, table.test_to_train)),
         df=len(own) - 1,
     )
+
+
+def _possible(bias, table):
+    """Return a bias of at least 0 that leaves the score what the metric can be."""
+    return max(min(bias, table.best - table.limits[0]), 0.0)
 
 
 # ---- what a fitted search says of itself
@@ -461,17 +517,12 @@ class _Table:
         Its column of ``fold_scores``.
     n_test, test_to_train : float
         Rows of a test fold, inf = not known; and their ratio to its training rows.
-    bounded : bool
-        Whether the score is at most 1.
+    limits : (float, float)
+        What the score can be at least and at most.
     """
 
     def __init__(self, search):
-        check_has_results(search)
-        if not hasattr(search, "best_index_"):
-            raise AttributeError(
-                "There is no best row whose score could be corrected: with several "
-                "metrics, name one by refit=."
-            )
+        check_has_best(search)
         results, metric = search.cv_results_, chosen_metric(search)
         s = np.stack(
             [
@@ -482,14 +533,28 @@ class _Table:
         self.rows = np.flatnonzero(is_complete(results) & np.isfinite(s).all(axis=0))
         if search.best_index_ not in self.rows:
             raise AttributeError(
-                "The best row has no score that is a number on every fold."
+                "The best row was not trained in full, or has no score that is a "
+                "number on every fold."
             )
         self.fold_scores = s[:, self.rows]
         self.best_place = int(np.searchsorted(self.rows, search.best_index_))
         self.best = float(results[f"mean_test_{metric}"][search.best_index_])
         self.n_test, self.test_to_train = _fold_sizes(search)
-        self.bounded = _is_bounded(search, metric)
+        self.limits = score_limits(search, metric)
         self.reservations = tuple(_reservations(search))
+
+
+def check_has_best(search):
+    """Refuse a search that has no best row, and say why."""
+    account = Account(search)
+    if hasattr(search, "best_index_"):
+        return
+    if account.status["failed"] == account.n_rows:
+        raise AttributeError("There is no best row: every candidate failed.")
+    raise AttributeError(
+        "There is no best row whose score could be corrected: with several "
+        "metrics, name one by refit=."
+    )
 
 
 def chosen_metric(search):
@@ -528,10 +593,16 @@ def _fold_sizes(search):
     return n_test, share / (1 - share)
 
 
-def _is_bounded(search, metric):
+def score_limits(search, metric):
+    """Return what a score of a fitted search can be at least and at most."""
     scorer = getattr(search, "scorer_", None)
     scorer = scorer.get(metric) if isinstance(scorer, dict) else scorer
-    return best_possible_score(scorer, search.estimator, lambda _: ()) == 1.0
+    settings = search.cv_results_["params"]
+
+    def choices_of(name):
+        return [params[name] for params in settings if name in params]
+
+    return score_range(scorer, search.estimator, choices_of)
 
 
 def _is_adaptive(search):
@@ -550,15 +621,23 @@ def _reservations(search):
             "the candidates were steered by the same folds: some optimism is left, "
             "which nested_cross_validate sees"
         )
-    if "n_resources" in results:
-        yield "candidates stopped early take no part"
-    n_raced = np.sum(results.get("status", np.array([])) == "raced_out")
-    if n_raced:
-        several = "candidates that were raced out take"
-        one = "candidate that was raced out takes"
-        yield f"{n_raced} {one if n_raced == 1 else several} no part"
+    status = np.asarray(results.get("status", []))
+    n_stopped = np.sum(status == "stopped") if len(status) else _n_halved(results)
+    for n, fate in (
+        (n_stopped, "stopped early"),
+        (np.sum(status == "raced_out"), "raced out"),
+    ):
+        if n:
+            was, takes = ("was", "takes") if n == 1 else ("were", "take")
+            yield f"{count(n, 'candidate')} that {was} {fate} {takes} no part"
+
+
+def _n_halved(results):
+    """Return how many candidates a halving search of scikit-learn left behind."""
+    rung = np.asarray(results.get("iter", [0]))
+    return np.sum(rung == rung.min()) - np.sum(rung == rung.max())
 
 
 def short(value):
     """Return a score with three digits that say something."""
-    return f"{value:.3g}" if abs(value) < 1e-2 else f"{value:.3f}"
+    return f"{value:.3f}" if 1e-2 <= abs(value) < 1e6 else f"{value:.3g}"

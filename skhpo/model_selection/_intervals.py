@@ -32,10 +32,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from skhpo._statistics import corrected_variance
+from skhpo._statistics import corrected_error
 
 #: The pooled standard error is too small by about this, since all models share rows.
 POOLED_FACTOR = 1.25
+
+_ROUNDING = 1e-9  # relative to the score
 
 METHODS = ("auto", "pooled", "nadeau-bengio", "fold-t")
 
@@ -72,8 +74,13 @@ class ScoreInterval:
 
 
 def interval_around(centre, standard_error, quantile, level, method):
-    """Return centre +- quantile x standard error, floats."""
+    """Return centre +- quantile x standard error, floats.
+
+    Without a spread there is no evidence for an interval: it is infinite.
+    """
     half = quantile * standard_error
+    if not half > _ROUNDING * abs(centre):
+        half = np.inf
     return ScoreInterval(float(centre - half), float(centre + half), level, method)
 
 
@@ -87,7 +94,7 @@ def pooled_interval(scores, pooled_se, level):
 def nadeau_bengio_interval(scores, rho, level):
     """From the spread of the folds, corrected for the training rows that they share."""
     R = len(scores)
-    se = np.sqrt(corrected_variance(scores, rho))
+    se = corrected_error(scores, rho)
     t = stats.t.ppf(0.5 + level / 2, R - 1)
     return interval_around(np.mean(scores), se, t, level, "nadeau-bengio")
 
@@ -97,7 +104,8 @@ def fold_t_interval(scores, n_folds, level):
 
     Repeats do not add rows: K folds count, however often they were drawn.
     """
-    se = np.sqrt(np.var(scores, ddof=1) / n_folds)
+    repeats = len(scores) / n_folds
+    se = corrected_error(scores, 0.0) * np.sqrt(repeats)
     t = stats.t.ppf(0.5 + level / 2, n_folds - 1)
     return interval_around(np.mean(scores), se, t, level, "fold-t")
 

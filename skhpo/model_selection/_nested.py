@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state, indexable
 
 from skhpo._journal import is_folder, path_of
 from skhpo._sklearn import BaseSearchCV, check_method_params, num_samples, safe_split
+from skhpo._words import count
 from skhpo.model_selection._guards import fixed_eval_set, old_scores, split_facts
 from skhpo.model_selection._intervals import pooled_standard_error
 from skhpo.model_selection._result import NestedResult
@@ -304,7 +305,7 @@ def _announce(search, n_candidates, inner, cost):
     n_splits = f"{min(inner)} to {max(inner)}" if len(set(inner)) > 1 else inner[0]
     most = "" if getattr(search, "racing", None) is None else "at most "
     print(
-        f"Nested cross-validation: {len(inner)} outer folds x ("
+        f"Nested cross-validation: {count(len(inner), 'outer fold')} x ("
         f"{'?' if n_candidates is None else n_candidates} candidates x {n_splits} "
         f"inner folds + 1 refit), totalling {most}{'?' if cost is None else cost} fits"
     )
@@ -348,10 +349,17 @@ def _result(done, search, outer, repeats, groups, cost):
         n_repeats=repeats,
         is_series=split_facts(outer).is_series,
         pooled_se=_pooled_se(folds, outer, groups),
+        limits=_limits(folds),
     )
     if folds[0].keep:
         result["estimator"] = [fold.search_ for fold in folds]
     return result
+
+
+def _limits(folds):
+    """Return what the score of any winner can be at least and at most."""
+    lows, highs = zip(*(fold.limits_ for fold in folds), strict=True)
+    return min(lows), max(highs)
 
 
 def _pooled_se(folds, outer, groups):

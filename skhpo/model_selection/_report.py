@@ -27,12 +27,15 @@ from typing import Any
 import numpy as np
 from scipy import special, stats
 
-from skhpo._statistics import corrected_variance
+from skhpo._statistics import corrected_error
+from skhpo._words import count
 from skhpo.model_selection._confirm import confirm, rescore
 from skhpo.model_selection._estimate import (
+    NO_BIAS,
     chosen_metric,
     is_complete,
     score_estimate,
+    score_limits,
 )
 from skhpo.model_selection._pictures import draw_pictures, pictures_as_html
 from skhpo.model_selection._stability import point_of
@@ -63,19 +66,21 @@ class TuningReport:
 
     stability : dict
         ``sd_seed``: standard deviation of the winner's mean score from seed to seed;
-        ``share_best``: share of the seeds in which it beats the other leaders.
+        ``share_best``: share of the seeds in which it beats the other leaders. None for
+        a single seed, or where a fit failed.
 
     gain : dict
-        ``mean``: gain over the estimator's own parameters on the same new splits;
-        ``interval`` and ``p_value`` of a paired t test with the variance of Nadeau and
-        Bengio.
+        ``mean``: gain over the estimator's own parameters on the same new splits, None
+        where a fit failed; ``interval`` and ``p_value`` of a paired t test with the
+        variance of Nadeau and Bengio, None where the differences do not vary.
 
     optimism : ScoreEstimate or None
         The expected optimism of the best score; None where it cannot be estimated.
 
-    edges : dict of str -> str
+    edges : dict of str -> str, or None
         Parameters of the best setting within 5 % of the end of their range, and which
-        end: the range may be too narrow.
+        end: the range may be too narrow. None where the ranges cannot be read, or the
+        best setting lies outside of them.
 
     doubling : dict or None
         ``gain``: what the best cross-validated score would gain if twice as many
@@ -104,7 +109,7 @@ class TuningReport:
     stability: dict
     gain: dict
     optimism: Any
-    edges: dict = field(default_factory=dict)
+    edges: dict | None = field(default_factory=dict)
     doubling: dict | None = None
     pictures: dict = field(default_factory=dict)
 
@@ -148,29 +153,47 @@ class TuningReport:
 
     def _about_the_winner(self):
         winner = self.leaders.iloc[0]
-        n_seeds = self.leaders.attrs["n_seeds"]
+        n_seeds, sd = self.leaders.attrs["n_seeds"], self.stability["sd_seed"]
+        new, spread = f"{winner['new_score']:.4g}", ""
+        if np.isnan(winner["new_score"]):
+            new = "no score, since a fit failed,"
+        elif sd:
+            spread = f"; from seed to seed +-{sd:.2g}"
         yield (
             f"- Winner (row {self.leaders.index[0]}): {winner['old_score']:.4g} in the "
-            f"search, {winner['new_score']:.4g} on {n_seeds} new seeds; from seed to "
-            f"seed +-{self.stability['sd_seed']:.2g}."
+            f"search, {new} on {count(n_seeds, 'new seed')}{spread}."
         )
-        if len(self.leaders) > 1:
+        share = self.stability["share_best"]
+        if len(self.leaders) > 1 and share is not None:
             yield (
                 f"  It is the best of {len(self.leaders)} leaders, or ties, in "
-                f"{self.stability['share_best']:.0%} of the seeds."
+                f"{round(share * n_seeds)} of {n_seeds} seeds."
             )
 
     def _about_the_gain(self):
-        low, high = self.gain["interval"]
-        yield (
-            f"- Gain over the estimator's own parameters: {self.gain['mean']:+.3g}, "
-            f"95 % interval [{low:+.3g}, {high:+.3g}], p = {self.gain['p_value']:.2g} "
-            "(corrected paired test)."
-        )
+        what, mean = "- Gain over the estimator's own parameters", self.gain["mean"]
+        if mean is None:
+            yield f"{what}: not known, since a fit failed on the new splits."
+        elif self.gain["interval"] is None and mean == 0:
+            yield f"{what}: none, they score the same on all new folds."
+        elif self.gain["interval"] is None:
+            yield f"{what}: {mean:+.3g}; not enough evidence for an interval."
+        else:
+            low, high = self.gain["interval"]
+            yield (
+                f"{what}: {mean:+.3g}, 95 % interval [{low:+.3g}, {high:+.3g}], "
+                f"{_p(self.gain['p_value'])} (corrected paired test)."
+            )
 
     def _about_the_optimism(self):
         if self.optimism is None:
             yield "- Optimism: cannot be estimated (fewer than three folds?)."
+            return
+        if not self.optimism.is_measured:
+            yield (
+                f"- Optimism of the best of {self.optimism.n_candidates}: {NO_BIAS} "
+                f"({self.optimism.method} shows none)."
+            )
             return
         yield (
             f"- Optimism expected of the best of {self.optimism.n_candidates}: "
@@ -179,9 +202,11 @@ class TuningReport:
         )
 
     def _about_the_edges(self):
-        if not self.edges:
+        if self.edges is None:
+            yield "- The place of the best setting in its ranges is not known."
+        elif not self.edges:
             yield "- No parameter of the best setting is at the edge of its range."
-        for name, where in self.edges.items():
+        for name, where in (self.edges or {}).items():
             yield f"- {name} is at the {where} of its range: try a wider one."
 
     def _about_the_budget(self):
@@ -189,6 +214,9 @@ class TuningReport:
             yield "- Too few candidates to tell what more of them would bring."
             return
         low, high = self.doubling["interval"]
+        if not self.doubling["gain"] > 0:
+            yield "- Twice as many candidates: not enough evidence of a gain."
+            return
         yield (
             f"- Twice as many candidates: {self.doubling['gain']:+.2g} in the best "
             f"score (90 % interval [{low:.2g}, {high:.2g}]), optimism included."
@@ -258,6 +286,7 @@ def tuning_report(
     )
     scores = np.array(leaders.attrs["scores"])  # (leaders, seeds, folds)
     default = rescore(search, X, y, [{}], seeds, params, cv, n_jobs)[0]
+    limits = score_limits(search, chosen_metric(search))
     try:
         optimism = score_estimate(search)
     except AttributeError:
@@ -266,10 +295,12 @@ def tuning_report(
         name=type(search).__name__,
         leaders=leaders,
         stability=_stability(scores.mean(axis=2)),
-        gain=paired_gain(scores[0].ravel(), default.ravel(), scores.shape[2]),
+        gain=paired_gain(
+            scores[0].ravel(), default.ravel(), scores.shape[2], limits=limits
+        ),
         optimism=optimism,
         edges=edges(search),
-        doubling=value_of_doubling(_candidate_scores(search)),
+        doubling=value_of_doubling(_candidate_scores(search), most=limits[1]),
         pictures=draw_pictures(search, chosen_metric(search)) if pictures else {},
     )
 
@@ -280,13 +311,21 @@ def tuning_report(
 def _stability(means):
     """``means`` (leaders, seeds)."""
     n_seeds = means.shape[1]
+    if n_seeds < 2 or not np.isfinite(means[0]).all():
+        return {"sd_seed": None, "share_best": None}
+    rounding = _ROUNDING * np.abs(means[0])
+    best = np.nanmax(means, axis=0)
     return {
-        "sd_seed": float(means[0].std(ddof=1)) if n_seeds > 1 else np.nan,
-        "share_best": float(np.mean(means[0] >= means.max(axis=0) - _ROUNDING)),
+        "sd_seed": float(corrected_error(means[0], 0.0) * np.sqrt(n_seeds)),
+        "share_best": float(np.mean(means[0] >= best - rounding)),
     }
 
 
-def paired_gain(own, other, n_splits, level=0.95):
+def _p(p_value):
+    return "p < 0.0001" if p_value < 1e-4 else f"p = {p_value:.2g}"
+
+
+def paired_gain(own, other, n_splits, level=0.95, limits=(-np.inf, np.inf)):
     """Compare paired scores of folds whose training rows overlap.
 
     Parameters
@@ -294,32 +333,43 @@ def paired_gain(own, other, n_splits, level=0.95):
     own, other : ndarray of shape (n_scores,)
     n_splits : int
         Folds of one partition: a fold tests 1 / (n_splits - 1) of what it trains on.
+    limits : (float, float)
+        What a score can be at least and at most.
 
     Returns
     -------
     gain : dict
-        ``mean``, ``interval`` and two-sided ``p_value``.
+        ``mean``, ``interval`` and two-sided ``p_value``. The first is None where a
+        score is none, the others where there is no spread to test against.
     """
     d = own - other
-    mean = float(np.mean(d))
-    if np.ptp(d) == 0:  # the winner is the default setting, say
-        return {"mean": mean, "interval": (mean, mean), "p_value": float(mean == 0)}
-    sd = np.sqrt(corrected_variance(d, 1 / max(n_splits - 1, 1)))
+    mean = float(np.mean(d)) if np.isfinite(d).all() else None
+    sd = 0.0
+    if mean is not None and len(d) > 1:
+        sd = float(corrected_error(d, 1 / max(n_splits - 1, 1)))
+    if not sd > 0:  # the winner is the default setting, say
+        return {"mean": mean, "interval": None, "p_value": None}
     half = float(sd * stats.t.ppf((1 + level) / 2, len(d) - 1))
     p_value = float(2 * stats.t.sf(abs(mean) / sd, len(d) - 1))
-    return {"mean": mean, "interval": (mean - half, mean + half), "p_value": p_value}
+    widest = limits[1] - limits[0]
+    low, high = np.clip([mean - half, mean + half], -widest, widest)
+    return {"mean": mean, "interval": (float(low), float(high)), "p_value": p_value}
 
 
 def edges(search):
-    """Return the parameters of the best setting at the ends of their ranges."""
+    """Return the parameters of the best setting at the ends of their ranges.
+
+    None where its place in them is not known.
+    """
     space = space_of(search)
     point = point_of(space, _searched(search, search.best_params_))
+    if point is None:
+        return None
     found = {}
-    if point is not None:
-        for column, place in zip(space.columns, point, strict=True):
-            where = _end_of_range(column, place)
-            if where is not None:
-                found[column.name] = where
+    for column, place in zip(space.columns, point, strict=True):
+        where = _end_of_range(column, place)
+        if where is not None:
+            found[column.name] = where
     return found
 
 
@@ -331,7 +381,7 @@ def _searched(search, params):
 
 def _end_of_range(column, place):
     """Return "lower end" or "upper end"; None in between and without an order."""
-    if np.isnan(place):
+    if np.isnan(place) or column.is_hidden:
         return None
     if hasattr(column.dimension, "choices"):
         return _end_of_list(column.dimension.choices, place)
@@ -388,16 +438,20 @@ def gain_of_doubling(x):
     n = len(x)
     quarter, half, whole = (expected_best(x, m) for m in (n // 4, n // 2, n))
     last, before = whole - half, half - quarter
-    if last <= 0 or before <= 0:
+    if min(last, before) <= _ROUNDING * np.abs(x).max():
         return 0.0
     return last * min(1.0, last / before)
 
 
-def value_of_doubling(x, n_draws=400, random_state=0):
-    """Return the gain with a 90 % interval over resampled candidates; or None."""
+def value_of_doubling(x, n_draws=400, random_state=0, most=np.inf):
+    """Return the gain with a 90 % interval over resampled candidates; or None.
+
+    ``most`` is the best possible score: no gain goes beyond it.
+    """
     if len(x) < LEAST_CANDIDATES:
         return None
     rng = np.random.default_rng(random_state)
     draws = [gain_of_doubling(rng.choice(x, len(x))) for _ in range(n_draws)]
-    low, high = np.quantile(draws, [0.05, 0.95])
-    return {"gain": gain_of_doubling(x), "interval": (float(low), float(high))}
+    found = [gain_of_doubling(x), *np.quantile(draws, [0.05, 0.95])]
+    gain, low, high = np.minimum(found, max(most - np.max(x), 0.0)).tolist()
+    return {"gain": gain, "interval": (low, high)}

@@ -1,12 +1,14 @@
 """What nested cross-validation found."""
 
-from math import isfinite
+from math import inf, isfinite
 
 import numpy as np
 from sklearn.utils import Bunch
 
+from skhpo._words import count
 from skhpo.model_selection._intervals import (
     METHODS,
+    ScoreInterval,
     fold_t_interval,
     nadeau_bengio_interval,
     pooled_interval,
@@ -47,6 +49,8 @@ class NestedResult(Bunch):
         Standard error of ``score`` from single rows (groups, where given) of all folds
         together. None unless the metric is a mean over rows (accuracy, squared and
         absolute error, log loss), without weights.
+    limits : (float, float)
+        What the metric can be at least and at most; infinite = no limit is known.
     estimator : list of estimators
         The fitted inner searches; only with ``return_estimator=True``.
 
@@ -64,6 +68,10 @@ class NestedResult(Bunch):
     >>> bool(result.score > 0.9)
     True
     """
+
+    def __dir__(self):
+        """Return what tab completion offers: the entries and what is made of them."""
+        return sorted({*super().__dir__(), "interval", "optimism", "score"})
 
     @property
     def score(self):
@@ -98,7 +106,9 @@ class NestedResult(Bunch):
         Returns
         -------
         interval : ScoreInterval
-            ``low, high = interval``; it has ``level`` and ``method``, too.
+            ``low, high = interval``; it has ``level`` and ``method``, too. It ends
+            where the metric does. Where all scores are equal, it is ``limits``: there
+            is not enough evidence for a narrower one.
 
         Raises
         ------
@@ -112,6 +122,15 @@ class NestedResult(Bunch):
         if method == "auto":
             pools = self.pooled_se is not None and not self.is_series
             method = "pooled" if pools else "nadeau-bengio"
+        found = self._interval(level, method)
+        low, high = np.clip(tuple(found), *self._limits)
+        return ScoreInterval(float(low), float(high), level, method)
+
+    @property
+    def _limits(self):
+        return self.get("limits", (-inf, inf))
+
+    def _interval(self, level, method):
         if method == "pooled":
             self._check_pooled()
             return pooled_interval(self.test_score, self.pooled_se, level)
@@ -142,9 +161,9 @@ class NestedResult(Bunch):
     def __repr__(self):
         """Return a summary of a few lines."""
         lines = [
-            f"Nested cross-validation: {self.n_folds} outer folds"
+            f"Nested cross-validation: {count(self.n_folds, 'outer fold')}"
             + (f" x {self.n_repeats} repeats" if self.n_repeats > 1 else ""),
-            f"  score      {self.score:.4g}{self._interval_text()}",
+            f"  score      {self._score_text()}",
         ]
         if isfinite(self.optimism):
             inner = np.mean(self.inner_best_score)
@@ -158,9 +177,17 @@ class NestedResult(Bunch):
             )
         return "\n".join(lines)
 
+    def _score_text(self):
+        n_known = np.isfinite(self.test_score).sum()
+        if n_known < len(self.test_score):
+            return f"not known, {n_known} of {len(self.test_score)} folds have one"
+        return f"{self.score:.4g}{self._interval_text()}"
+
     def _interval_text(self):
         try:
             low, high = interval = self.interval()
         except ValueError:
-            return ""
+            return " (one fold alone has no interval)"
+        if (low, high) == self._limits:
+            return " (not enough evidence for an interval)"
         return f" in [{low:.4g}, {high:.4g}] (95 %, {interval.method})"

@@ -18,6 +18,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from skhpo._sklearn import is_multimetric_scorer, scorer_dict
+from skhpo.evaluation import score_range
 from skhpo.model_selection._row_scores import row_scores
 from skhpo.model_selection._stability import point_of
 from skhpo.space import space_of
@@ -100,6 +101,7 @@ class OuterScorer:
             score = score[fold.metric_]
         if is_multimetric_scorer(scorer):
             scorer = scorer_dict(scorer)[fold.metric_]
+        fold.limits_ = score_range(scorer, best, lambda _: ())
         is_plain = not routed  # a weighted mean has no standard error that we know
         fold.row_scores_ = (
             _rows_that_make(score, scorer, best, X, y) if is_plain else None

@@ -18,6 +18,7 @@ from skhpo.optimizers._design import (
     GridDesign,
     LatinDesign,
     RandomDesign,
+    Reserved,
     SobolDesign,
     initial_design_size,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "RandomDesign",
     "RegularizedEvolution",
     "Resample",
+    "Reserved",
     "Result",
     "SobolDesign",
     "TPEOptimizer",

@@ -364,6 +364,75 @@ class Chain:
         return replace(proposal, id=self._n_proposed - 1)
 
 
+class Reserved:
+    """Keeps a setting for the first ask at a resource, and asks another optimizer.
+
+    Until then the setting counts as pending, so that it is not proposed for less.
+
+    Parameters
+    ----------
+    setting : (point, params)
+        What is kept.
+    resource : int
+        At which it is proposed.
+    then : Optimizer
+        Proposes everything else.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhpo.optimizers import RandomDesign, Reserved
+    >>> from skhpo.space import Space
+    >>> space = Space({"C": (0.01, 100.0, "log-uniform")})
+    >>> others = RandomDesign(space, rng=np.random.default_rng(0))
+    >>> own = space.to_point({"C": 1.0}), {"C": 1.0}
+    >>> optimizer = Reserved(own, resource=81, then=others)
+    >>> [proposal.params for proposal in optimizer.ask(2, resource=3)]
+    [None, None]
+    >>> [proposal.params for proposal in optimizer.ask(1, resource=81)]
+    [{'C': 1.0}]
+    """
+
+    def __init__(
+        self,
+        setting: tuple[Points, Mapping[str, Any]],
+        *,
+        resource: int,
+        then: Optimizer,
+    ):
+        self.resource = resource
+        self.then = then
+        self._kept = [Proposal(0, *setting, {"origin": "default"})]
+        self._n_proposed = 0
+
+    def ask(
+        self,
+        n: int,
+        *,
+        pending: Sequence[Proposal] = (),
+        near: Points | None = None,
+        resource: int | None = None,
+    ) -> list[Proposal]:
+        """At most ``n`` points; the first of all at the resource is the one kept."""
+        proposals: list[Proposal] = []
+        if n > 0 and resource == self.resource:
+            proposals, self._kept = self._kept, []
+        in_flight = [*pending, *proposals, *self._kept]
+        if n > len(proposals):
+            proposals = proposals + self.then.ask(
+                n - len(proposals), pending=in_flight, near=near, resource=resource
+            )
+        return [self._renumbered(proposal) for proposal in proposals]
+
+    def tell(self, results: Sequence[Result]) -> None:
+        """Tell the other optimizer."""
+        self.then.tell(results)
+
+    def _renumbered(self, proposal: Proposal) -> Proposal:
+        self._n_proposed += 1
+        return replace(proposal, id=self._n_proposed - 1)
+
+
 def scrambled_sobol(n_dims: int, rng: np.random.Generator) -> qmc.Sobol:
     """scipy's sequence; its generator argument was ``seed`` before scipy 1.15."""
     try:

@@ -16,9 +16,6 @@ from skhpo.plots._figure import (
 from skhpo.plots._surrogate import doubt_of
 from skhpo.plots._table import check_some_params, read_table
 
-#: How the hidden parameter of a list of dicts is called at an axis.
-_NAMES = {"<branch>": "(which alternative)"}
-
 
 def importance_data(importance: SearchImportance, n_bars: int = 15) -> dict:
     """Return the arguments of :class:`ParamImportanceDisplay`."""
@@ -43,7 +40,7 @@ def importance_data(importance: SearchImportance, n_bars: int = 15) -> dict:
 
 
 def _name(name, row):
-    text = short(_NAMES.get(name, name), 32)
+    text = short(name, 32)
     is_everywhere = not row.share_active < 1  # nan too: there is no surrogate
     return text if is_everywhere else f"{text}\n(active in {row.share_active:.0%})"
 
@@ -60,7 +57,7 @@ def _pairs(table, n_bars):
 
 
 def _pair_name(first, second):
-    return " × ".join(short(_NAMES.get(name, name), 20) for name in (first, second))
+    return " × ".join(short(name, 20) for name in (first, second))
 
 
 class ParamImportanceDisplay:

@@ -18,6 +18,8 @@ def nested_data(result: Any, level: float = 0.95) -> dict:
         interval = tuple(result.interval(level))
     except ValueError:  # a single outer fold, and a metric that has no rows
         interval = None
+    if interval is not None and not np.isfinite(interval).all():
+        interval = None  # all scores are equal
     return {
         "test_score": np.asarray(result.test_score, float),
         "inner_best_score": np.asarray(result.inner_best_score, float),

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from skhpo.importance._global import ENOUGH
 from skhpo.importance._marginal import marginals
 from skhpo.space import space_of
 
@@ -18,11 +17,8 @@ def read_marginals(search: Any, metric: str | None) -> tuple[Any, str | None]:
 def doubt_of(found: Any) -> str | None:
     """Return why a surrogate is not to be believed; None = it is.
 
-    ``found`` is anything with ``reason``, ``is_enough`` and ``surrogate_score``.
+    ``found`` is anything with ``doubt``.
     """
-    if found.reason is not None:
-        return f"not enough evidence:\n{found.reason}"
-    if found.is_enough:
+    if found.doubt is None:
         return None
-    score = found.surrogate_score
-    return f"not enough evidence:\nR² of the surrogate {score:.2f} < {ENOUGH}"
+    return f"not enough evidence:\n{found.doubt.replace('R2', 'R²')}"

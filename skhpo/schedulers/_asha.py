@@ -20,7 +20,13 @@ References
 from typing import Any
 
 from skhpo._types import Job, Propose
-from skhpo.schedulers._base import ContinuingScheduler, Rung, insert, order
+from skhpo.schedulers._base import (
+    ContinuingScheduler,
+    Rung,
+    insert,
+    order,
+    places_beside,
+)
 from skhpo.schedulers._brackets import Bracket
 
 
@@ -33,6 +39,10 @@ class AsynchronousHalving(ContinuingScheduler):
         Rungs and numbers of candidates, from :func:`halving_bracket`.
     n_iterations : int, default=1
         How many times as many candidates, over the same rungs.
+    n_full : int, default=0
+        Candidates beside them that are trained in full at once (label ``bracket`` 1).
+    full_first : bool, default=False
+        Whether those come before the others, or last.
 
     Notes
     -----
@@ -45,10 +55,17 @@ class AsynchronousHalving(ContinuingScheduler):
     >>> asha = AsynchronousHalving(halving_bracket(1, 81, factor=3))
     """
 
-    def __init__(self, bracket: Bracket, n_iterations: int = 1):
+    def __init__(
+        self,
+        bracket: Bracket,
+        n_iterations: int = 1,
+        n_full: int = 0,
+        full_first: bool = False,
+    ):
         super().__init__(bracket.max_resource)
         self.bracket = bracket
-        self._n_left = n_iterations * bracket.n_candidates[0]
+        n = n_iterations * bracket.n_candidates[0]
+        self._places = places_beside(bracket.resources, n, n_full, full_first)
         above = (*bracket.n_candidates[1:], 0)
         self._rungs = [_AsynchronousRung(n_iterations * n) for n in above]
 
@@ -56,13 +73,15 @@ class AsynchronousHalving(ContinuingScheduler):
         """Return up to ``n`` jobs; fewer = ask again, or wait for results."""
         jobs = self._promotions(n) or self._new_candidates(n, propose)
         if n > 0 and not jobs and self.n_in_flight == 0:
-            self._n_left = 0  # nothing in flight and no proposal: the end of the space
+            self._places.clear()  # nothing in flight, no proposal: the end of the space
             jobs = self._promotions(n)
         return jobs
 
     def observe(self, trial: Any) -> None:
         """Learn that a trial was committed."""
         self._landed(trial)
+        if trial.job.labels["bracket"]:  # trained in full at once
+            return
         rung = self._rungs[trial.job.labels["rung"]]
         rung.n_in_flight -= 1
         self._waiting.add(trial.id)
@@ -79,7 +98,8 @@ class AsynchronousHalving(ContinuingScheduler):
     def _promotable(self) -> tuple[int, Any] | None:
         """(rung, trial) to promote: of the highest rung that has one."""
         found = None
-        is_final = self._n_left == 0  # whether the rung can get no more trials
+        # whether the rung can get no more trials
+        is_final = all(places.labels["bracket"] for places in self._places)
         for number, rung in enumerate(self._rungs):
             is_final = is_final and rung.n_in_flight == 0
             trial = rung.promotable(self.bracket.factor, is_final)
@@ -93,10 +113,8 @@ class AsynchronousHalving(ContinuingScheduler):
         return self._continue(trial, self.bracket.resources[number], **labels)
 
     def _new_candidates(self, n: int, propose: Propose) -> list[Job]:
-        n, resource = min(n, self._n_left), self.bracket.resources[0]
-        jobs = self._new(n, propose, resource, sweep=0, bracket=0, rung=0)
-        self._n_left -= len(jobs)
-        self._rungs[0].n_in_flight += len(jobs)
+        jobs = self._fill(self._places, n, propose)
+        self._rungs[0].n_in_flight += sum(not job.labels["bracket"] for job in jobs)
         return jobs
 
 

@@ -1,6 +1,9 @@
 """What schedulers that continue trials share: jobs, and whose models are needed."""
 
 from bisect import bisect
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from skhpo._types import Job, Propose
@@ -40,6 +43,27 @@ def insert(best: list[Any], trial: Any, capacity: int) -> list[Any]:
 def order(trial: Any) -> tuple[float, int]:
     """Sorts trials, the best first."""
     return -trial.score, trial.candidate
+
+
+@dataclass
+class Places:
+    """Places for new candidates: how many, trained how far, and their labels."""
+
+    n: int
+    resource: int
+    labels: Mapping[str, int]
+
+
+def places_beside(
+    resources: Sequence[int], n: int, n_full: int, full_first: bool
+) -> deque[Places]:
+    """The places of a single bracket, and of those that are trained in full at once."""
+    places = [
+        Places(n, resources[0], {"sweep": 0, "bracket": 0, "rung": 0}),
+        Places(n_full, resources[-1], {"sweep": 0, "bracket": 1, "rung": 0}),
+    ]
+    wanted = [one for one in places if one.n]
+    return deque(reversed(wanted) if full_first else wanted)
 
 
 class ContinuingScheduler:
@@ -83,6 +107,17 @@ class ContinuingScheduler:
             for p in proposals
         ]
         self.n_in_flight += len(jobs)
+        return jobs
+
+    def _fill(self, places: deque[Places], n: int, propose: Propose) -> list[Job]:
+        """At most ``n`` jobs for the first places; full places are removed."""
+        if not places or n < 1:
+            return []
+        first = places[0]
+        jobs = self._new(min(n, first.n), propose, first.resource, **first.labels)
+        first.n -= len(jobs)
+        if not first.n:
+            places.popleft()
         return jobs
 
     def _continue(self, trial: Any, resource: int, **labels: int) -> Job:

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from skhpo._types import Job, Propose
-from skhpo.schedulers._base import ContinuingScheduler, Rung
+from skhpo.schedulers._base import ContinuingScheduler, Places, Rung
 from skhpo.schedulers._brackets import Bracket
 
 
@@ -36,6 +36,11 @@ class SuccessiveHalving(ContinuingScheduler):
         One of :func:`halving_bracket`, or those of :func:`hyperband_brackets`.
     n_iterations : int, default=1
         How many times all brackets are run, with new candidates each time.
+    first : sequence of Bracket, default=None
+        The brackets of the first time; None = as the other times.
+    full_first : bool, default=False
+        Whether a candidate of the bracket that trains in full comes before each of the
+        other brackets: for a search that may end at any time. Otherwise they come last.
 
     Notes
     -----
@@ -51,13 +56,26 @@ class SuccessiveHalving(ContinuingScheduler):
     >>> hyperband = SuccessiveHalving(brackets)
     """
 
-    def __init__(self, brackets: Sequence[Bracket], n_iterations: int = 1):
+    def __init__(
+        self,
+        brackets: Sequence[Bracket],
+        n_iterations: int = 1,
+        first: Sequence[Bracket] | None = None,
+        full_first: bool = False,
+    ):
         super().__init__(max_resource=max(b.max_resource for b in brackets))
+        sweeps = [brackets if first is None else first, *[brackets] * n_iterations]
+        sweeps = sweeps[:n_iterations]
         self._runs = {  # those that are not over
-            (iteration, number): _Run(bracket)
-            for iteration in range(n_iterations)
-            for number, bracket in enumerate(brackets)
+            (sweep, number): _Run(bracket)
+            for sweep, its_brackets in enumerate(sweeps)
+            for number, bracket in enumerate(its_brackets)
         }
+        self._places = deque(
+            Places(n, bracket.resources[0], dict(sweep=sweep, bracket=number, rung=0))
+            for sweep, its_brackets in enumerate(sweeps)
+            for number, bracket, n in _in_order(its_brackets, full_first)
+        )
 
     def next_jobs(self, n: int, propose: Propose) -> list[Job]:
         """Return up to ``n`` jobs; fewer = ask again, or wait for results."""
@@ -86,23 +104,36 @@ class SuccessiveHalving(ContinuingScheduler):
 
     def _new_candidates(self, n: int, propose: Propose) -> list[Job]:
         """Those of the first bracket that has places left."""
-        for (iteration, number), run in self._runs.items():
-            if run.n_places and n > 0:
-                n = min(n, run.n_places)
-                labels = {"sweep": iteration, "bracket": number, "rung": 0}
-                jobs = self._new(n, propose, run.resource, **labels)
-                run.start(len(jobs))
-                return jobs
-        return []
+        jobs = self._fill(self._places, n, propose)
+        for job in jobs:
+            self._runs[job.labels["sweep"], job.labels["bracket"]].start()
+        return jobs
 
     def _end_of_space(self) -> None:
         """Nothing is in flight, and yet there is no proposal: there are no more."""
+        self._places.clear()
         for run in self._runs.values():
             self._waiting -= {fallen.id for fallen in run.start_no_more()}
         self._forget_finished()
 
     def _forget_finished(self) -> None:
         self._runs = {key: run for key, run in self._runs.items() if not run.is_over}
+
+
+def _in_order(
+    brackets: Sequence[Bracket], full_first: bool
+) -> list[tuple[int, Bracket, int]]:
+    """(number, bracket, places): in which order brackets take in new candidates."""
+    order = [
+        (i, bracket, bracket.n_candidates[0]) for i, bracket in enumerate(brackets)
+    ]
+    *others, (number, last, n) = order
+    if not full_first or len(last.resources) > 1:
+        return order
+    n_spread = min(n, len(others))
+    mixed = [one for other in others[:n_spread] for one in ((number, last, 1), other)]
+    rest = [(number, last, n - n_spread)] if n > n_spread else []
+    return [*mixed, *others[n_spread:], *rest]
 
 
 class _Run:
@@ -130,10 +161,10 @@ class _Run:
         """Whether the last rung is closed."""
         return self.rung == len(self.bracket.resources)
 
-    def start(self, n: int) -> None:
-        """So many new candidates are in flight."""
-        self.n_places -= n
-        self.n_open += n
+    def start(self) -> None:
+        """A new candidate is in flight."""
+        self.n_places -= 1
+        self.n_open += 1
 
     def start_no_more(self) -> list[Any]:
         """There are no new candidates; the first rung is what has entered it.

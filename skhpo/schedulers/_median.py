@@ -25,7 +25,7 @@ from statistics import fmean, median
 from typing import Any
 
 from skhpo._types import Job, Propose
-from skhpo.schedulers._base import ContinuingScheduler
+from skhpo.schedulers._base import ContinuingScheduler, places_beside
 from skhpo.schedulers._brackets import Bracket
 
 
@@ -44,6 +44,11 @@ class MedianStopping(ContinuingScheduler):
         Steps that each candidate is granted before the first comparison.
     min_candidates : int, default=5
         Other candidates that must have come as far for a comparison.
+    n_full : int, default=0
+        Candidates beside those of the bracket that are trained in full at once (label
+        ``bracket`` 1).
+    full_first : bool, default=False
+        Whether those come before the others, or last.
 
     Examples
     --------
@@ -56,24 +61,27 @@ class MedianStopping(ContinuingScheduler):
         bracket: Bracket,
         n_grace_steps: int = 3,
         min_candidates: int = 5,
+        n_full: int = 0,
+        full_first: bool = False,
     ):
         super().__init__(bracket.max_resource)
         self.resources = bracket.resources
         self.n_grace_steps = n_grace_steps
         self.min_candidates = min_candidates
-        self._n_left = bracket.n_candidates[0]
+        n = bracket.n_candidates[0]
+        self._places = places_beside(bracket.resources, n, n_full, full_first)
         self._goes_on: deque[Any] = deque()  # trials that wait for their continuation
         self._scores: dict[int, list[float]] = {}  # candidate -> y_1 .. y_s
         self._means: list[dict[int, float]] = [{} for _ in self.resources]  # by step
 
     def next_jobs(self, n: int, propose: Propose) -> list[Job]:
         """Return up to ``n`` jobs; fewer = ask again, or wait for results."""
-        return self._continuations(n) or self._new_candidates(n, propose)
+        return self._continuations(n) or self._fill(self._places, n, propose)
 
     def observe(self, trial: Any) -> None:
         """Learn that a trial was committed, and decide whether it goes on."""
         self._landed(trial)
-        if trial.status != "complete":
+        if trial.status != "complete" or trial.job.labels["bracket"]:
             return
         step = trial.job.labels["rung"]
         scores = self._scores.setdefault(trial.candidate, [])
@@ -96,10 +104,4 @@ class MedianStopping(ContinuingScheduler):
             step = trial.job.labels["rung"] + 1
             labels = {"sweep": 0, "bracket": 0, "rung": step}
             jobs.append(self._continue(trial, self.resources[step], **labels))
-        return jobs
-
-    def _new_candidates(self, n: int, propose: Propose) -> list[Job]:
-        n, resource = min(n, self._n_left), self.resources[0]
-        jobs = self._new(n, propose, resource, sweep=0, bracket=0, rung=0)
-        self._n_left -= len(jobs)
         return jobs

@@ -27,7 +27,7 @@ References
 """
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, floor
 from typing import Any
@@ -60,6 +60,9 @@ class PopulationBased(ContinuingScheduler):
         Decide for each member as soon as it has come to the end of a step, by what is
         known of that step then; wait only for so many that one of them is the lowest
         (``1 / quantile``; two in a tournament), or the first would never copy.
+    stays : callable, default=None
+        Returns whether the member of a trial keeps its own models and settings, however
+        low it ranks; None = no member does. A failed one copies all the same.
 
     Notes
     -----
@@ -82,11 +85,13 @@ class PopulationBased(ContinuingScheduler):
         quantile: float = 0.25,
         seed: int = 0,
         asynchronous: bool = False,
+        stays: Callable[[Any], bool] | None = None,
     ):
         super().__init__(max_resource=steps[-1])
         self.steps = tuple(steps)
         self.quantile = quantile
         self.seed = seed
+        self._stays = stays
         self._donor, self._any_may_win = _DONORS[exploit]
         self._n_members = population_size
         self._n_places = population_size  # members that are not started
@@ -157,6 +162,8 @@ class PopulationBased(ContinuingScheduler):
             np.random.SeedSequence(self.seed, spawn_key=(step, member))
         )
         donor = self._donor(trial, ranked, n, self.quantile, rng)
+        if trial.status == "complete" and self._stays and self._stays(trial):
+            donor = None
         return _Move(member, trial if donor is None else donor, donor is not None)
 
     # ---- jobs

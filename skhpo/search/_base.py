@@ -5,11 +5,12 @@ import time
 import uuid
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from inspect import signature
-from math import ceil, nan
-from numbers import Integral, Real
+from itertools import chain
+from math import ceil, isfinite, nan
+from numbers import Integral, Number, Real
 from typing import Any
 
 import numpy as np
@@ -66,9 +67,19 @@ from skhpo.model_selection import score_estimate, summary
 from skhpo.model_selection._guards import check_leaks
 from skhpo.optimizers import OldStudy, WarmStart
 from skhpo.search._checkpoint import open_session
+from skhpo.search._default import OwnSetting, evaluate_reference
 from skhpo.search._html import panel
 from skhpo.search._predictions import Keeping, open_keeping
 from skhpo.search._results import tidy
+from skhpo.search._scoring import (
+    OWN_IS_TAKEN,
+    SCORING_FAILS,
+    ScoringWatch,
+    check_scorer,
+    is_all_unscored,
+    is_hopeless,
+    unscored_message,
+)
 from skhpo.search._timeline import Timeline
 from skhpo.search._warm_start import Metric, read_old_studies
 from skhpo.space import Space, check_names
@@ -84,6 +95,7 @@ class _Task:
     scorer: Any
     splits: list
     space: Space
+    own: OwnSetting  # the estimator's
     given: list  # (point, params) of initial_params
     old: list[OldStudy]  # warm_start_from
     session: Any  # what checkpoint= means for this call
@@ -282,6 +294,34 @@ class SequentialSearchCV(BaseSearchCV):
         named = [n for n in (self.objective, self.refit) if isinstance(n, str)]
         return next((n for n in named if f"mean_test_{n}" in self.cv_results_), None)
 
+    def score(self, X, y=None, **params):
+        """Return the score of the best estimator, as scikit-learn's searches do.
+
+        Where several metrics were computed and ``refit`` is a function, it is the
+        score that steered the search: ``objective``, or the first metric.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to score on.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Their target; None for unsupervised learning.
+
+        **params : dict of str -> object
+            Passed on to the scorer, where metadata routing is enabled.
+
+        Returns
+        -------
+        score : float
+            By ``scoring``, or by the estimator's own ``score`` where there is none.
+        """
+        named = self
+        if callable(self.refit) and getattr(self, "multimetric_", False):
+            named = copy.copy(self)
+            named.refit = self._steering_name() or _first_metric(self.cv_results_)
+        return super(SequentialSearchCV, named).score(X, y, **params)
+
     def summary(self):
         """Say in words what the search found, and what its score is worth.
 
@@ -366,6 +406,7 @@ class SequentialSearchCV(BaseSearchCV):
         _check_scorer_names(self.scoring)
         check_racing(self.racing)
         self._check_own_parameters()
+        estimator = copied(self.estimator)
         scorer, _ = self._get_scorers()
         if is_multimetric_scorer(scorer):
             self._steering_metric(scorer_dict(scorer))
@@ -381,6 +422,8 @@ class SequentialSearchCV(BaseSearchCV):
         drawn = check_random_state(self.random_state).randint(2**31 - 1)
         streams = Streams(session.seed(drawn))
         space = self._make_space(streams)
+        choices = _choices_by_name(space).values()
+        check_scorer(scorer, estimator, self.scoring, chain.from_iterable(choices))
         return _Task(
             X=X,
             y=y,
@@ -388,13 +431,14 @@ class SequentialSearchCV(BaseSearchCV):
             scorer=scorer,
             splits=splits,
             space=space,
+            own=OwnSetting.of(space, self.estimator),
             given=self._given_settings(space),
             old=read_old_studies(
                 self.warm_start_from, space, self._metric(scorer), self._price()
             ),
             session=session,
             streams=streams,
-            estimator=copied(self.estimator),
+            estimator=estimator,
             contexts=contexts,
             race=self._make_race(scorer, space),
         )
@@ -409,6 +453,7 @@ class SequentialSearchCV(BaseSearchCV):
 
     def _make_space(self, streams):
         space = Space(self.search_space, constraints=self.constraints)
+        _check_clones(space)
         check_names(space, self.estimator)
         space.check_feasible(streams.generator("feasible"))
         return space
@@ -507,7 +552,8 @@ class SequentialSearchCV(BaseSearchCV):
     def _search(self, task):
         """Evaluate candidates until the search ends; publish what came of it."""
         keeps = bool(self.store_predictions)
-        with task.session.journal(self.max_time, keeps) as task.journal:
+        session, limit = task.session, self.max_time
+        with session.journal(limit, keeps, task.space) as task.journal:
             return self._run(task)
 
     def _run(self, task):
@@ -520,6 +566,7 @@ class SequentialSearchCV(BaseSearchCV):
         # where there are old studies, warm_start_ tells what the optimizer made of them
         task.journal.is_quick = not task.old and task.journal.can_be_quick()
         with self._evaluator(task, planned, archive) as evaluator:
+            deadline = self._deadline()
             loop = SearchLoop(
                 space=task.space,
                 optimizer=optimizer,
@@ -530,11 +577,15 @@ class SequentialSearchCV(BaseSearchCV):
                 n_points=self.n_points_,
                 asynchronous=self.asynchronous,
                 listeners=self._listeners(archive, task, planned),
-                deadline=self._deadline(),
+                deadline=deadline,
                 journal=task.journal,
             )
             try:
+                if self._learns(task) and task.own.setting is None:
+                    self._evaluate_reference(task, evaluator)
                 reason = loop.run()
+                if reason == SPACE_EXHAUSTED and self._lacks_default(task):
+                    self._evaluate_reference(task, evaluator)
             except BaseException:
                 self.stop_reason_ = "interrupted"
                 self._publish_interrupted(task, archive)
@@ -553,6 +604,35 @@ class SequentialSearchCV(BaseSearchCV):
     def _scheduler(self, task):
         return self.make_scheduler()
 
+    def _learns(self, task):
+        """Return whether the search learns, and so is compared with the default."""
+        return True
+
+    def _lacks_default(self, task):
+        """Return whether the estimator's own setting is still to be evaluated."""
+        return self._learns(task) and self._default_scores(task) is None
+
+    def _evaluate_reference(self, task, evaluator):
+        task.own.outcomes = evaluate_reference(
+            evaluator, task.archive, task.journal, task.training
+        )
+
+    def _default_scores(self, task):
+        """Return the scores of the own setting by fold; None = it was not evaluated."""
+        top = None if task.training is None else task.training.top
+        return task.own.scores(task.archive, top, self._choosing_score(task.archive))
+
+    def _choosing_score(self, archive):
+        """Return what reads the score that chooses the best row off an outcome."""
+
+        def score_of(outcome):
+            scores = outcome.test_scores
+            if isinstance(scores, dict) and isinstance(self.refit, str):
+                return scores[self.refit]
+            return archive.steering_score(outcome)
+
+        return score_of
+
     def _archive(self, task):
         """Return what remembers the trials."""
         return Archive(
@@ -563,6 +643,7 @@ class SequentialSearchCV(BaseSearchCV):
             continues=task.training is None or task.training.resource.continued,
             predictions=task.keeping and task.keeping.store,
             price=self._price(),
+            spares=task.own.is_of if self._learns(task) else lambda trial: False,
         )
 
     def _open_keeping(self, task):
@@ -655,7 +736,7 @@ class SequentialSearchCV(BaseSearchCV):
     def _dispatcher(self, task, payload):
         """Return what runs the fits; of those that were recorded, what came of them."""
         if task.journal.is_finished:
-            return Recorded(NoWorkers(), task.journal.outcomes)
+            return Recorded(NoWorkers(task.session.path), task.journal.outcomes)
         dispatcher = open_dispatcher(
             self.n_jobs, self.pre_dispatch, payload, self.fit_timeout
         )
@@ -705,9 +786,20 @@ class SequentialSearchCV(BaseSearchCV):
             listeners.append(
                 lambda _: "callback" if task.contexts.stop_requested else None
             )
+        if not task.journal.is_finished:
+            listeners.append(self._scoring_watch(archive, task))
         if self.stop is not None and not task.journal.is_finished:
             listeners.append(lambda _: self.stop(archive, task.space))
         return listeners
+
+    def _scoring_watch(self, archive, task):
+        """Return what ends the search where nothing can be scored."""
+        names = {column.name for column in task.space.columns}
+        choices = [(n, v) for n in sorted(names) for v in _choices_of(task.space, n)]
+        return ScoringWatch(
+            archive,
+            lambda cause: is_hopeless(self._payload(task, None), choices, cause),
+        )
 
     # ---- what callbacks are told
 
@@ -758,26 +850,39 @@ class SequentialSearchCV(BaseSearchCV):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is reported is the interruption
             self._publish(task, archive)
+            self._publish_default(task, archive)
             self._publish_predictions(task, archive)
         if archive.incumbent is not None:
             self._select(task, archive)
 
     def _finish(self, task, archive):
         try:
-            report_failures(archive)
-        except ValueError:  # every fit failed: the table says how
+            self._report_failures(task, archive)
+        except ValueError:  # nothing could be fitted or scored: the table says how
             self._publish_interrupted(task, archive)
             raise
         self.multimetric_ = archive.is_multimetric
         self._publish(task, archive)
+        self._publish_default(task, archive)
         self._publish_predictions(task, archive)
-        if archive.incumbent is None:  # every fit went well, no score is a number
-            warn_user(_no_score_message(archive))
         self._publish_scorer(task)
         if self.refit or not self.multimetric_:
             self._select(task, archive)
         if self.refit:
-            self._refit(task, archive.finished[self.best_index_])
+            self._refit(task, self._chosen(task, archive))
+
+    def _report_failures(self, task, archive):
+        """Warn of what failed; raise where everything did, or must."""
+        if not is_all_unscored(archive):
+            report_failures(archive)
+            if archive.incumbent is None:  # all was fitted, no score is a number
+                warn_user(_no_score_message(archive))
+            return
+        is_early = self.stop_reason_ == SCORING_FAILS
+        message = unscored_message(archive, self._payload(task, None), is_early)
+        if is_early:
+            raise ValueError(message)
+        warn_user(message)  # the fit goes on, as scikit-learn's searches do
 
     def _publish(self, task, archive):
         """Make the table of what was evaluated."""
@@ -786,6 +891,12 @@ class SequentialSearchCV(BaseSearchCV):
     def _publish_scorer(self, task):
         several = is_multimetric_scorer(task.scorer)
         self.scorer_ = scorer_dict(task.scorer) if several else task.scorer
+
+    def _publish_default(self, task, archive):
+        """Say what the estimator's own setting scores, where that is known."""
+        scores = self._default_scores(task)
+        if scores is not None:
+            self.default_score_ = float(np.mean(scores))
 
     def _publish_predictions(self, task, archive):
         predictions = task.keeping and task.keeping.predictions(archive, task.splits)
@@ -801,10 +912,27 @@ class SequentialSearchCV(BaseSearchCV):
         rows = archive.rows_to_choose_from()
         offered = _take_rows(self.cv_results_, rows)
         index = self._select_best_index(self.refit, metric, offered)
+        if archive.incumbent is None and not callable(self.refit):
+            index = self._own_row(task, archive, rows)
         self.best_index_ = rows[index]
-        self.best_params_ = self.cv_results_["params"][self.best_index_]
+        self.best_params_ = self._chosen(task, archive).params
         if not callable(self.refit):
             self.best_score_ = self.cv_results_[f"mean_test_{metric}"][self.best_index_]
+
+    def _own_row(self, task, archive, rows):
+        """Return which of some rows has the estimator's own setting; 0 = none has."""
+        is_own = [task.own.is_of(archive.finished[row]) for row in rows]
+        return is_own.index(True) if any(is_own) else 0
+
+    def _chosen(self, task, archive):
+        """Return the trial to refit; in full where none could be scored."""
+        trial = archive.finished[self.best_index_]
+        is_scored = archive.incumbent is not None or callable(self.refit)
+        if is_scored or task.training is None:
+            return trial
+        top, name = task.training.top, task.training.resource.param
+        params = trial.params if name is None else {**trial.params, name: top}
+        return replace(trial, params=params, job=replace(trial.job, resource=top))
 
     def _refit(self, task, best):
         estimator = clone(task.estimator)
@@ -977,6 +1105,22 @@ def _choices_by_name(space):
     return {f"search_space[{name!r}]": _choices_of(space, name) for name in names}
 
 
+def _check_clones(space):
+    """Refuse values of which the fits cannot get copies."""
+    for name, values in _choices_by_name(space).items():
+        for number, value in enumerate(values):
+            if not isinstance(value, (str, Number, type(None))):
+                copied(value, f"{name}[{number}]", safe=False)
+
+
+def _first_metric(results):
+    return next(
+        key.removeprefix("mean_test_")
+        for key in results
+        if key.startswith("mean_test_")
+    )
+
+
 def _take_rows(results, rows):
     """Return the table with only some of its rows."""
     if len(rows) == len(results["params"]):
@@ -994,9 +1138,9 @@ def _no_score_message(archive):
     trial, fold = _first_bad_fold(archive)
     return (
         f"None of the {len(trials)} candidates could be scored on all "
-        f"{archive.n_splits} folds, so that the first one is taken for the best. "
-        f"{what} (first: candidate {trial.id}, split {fold}, params {trial.params}). "
-        "Check the scorer and the folds (a fold without one of the classes?), or set "
+        f"{archive.n_splits} folds. {what} (first: candidate {trial.id}, split {fold}, "
+        f"params {trial.params}). {OWN_IS_TAKEN} Check the "
+        "scorer and the folds (a fold without one of the classes?), or set "
         "error_score='raise' to debug."
     )
 
@@ -1004,6 +1148,6 @@ def _no_score_message(archive):
 def _first_bad_fold(archive):
     for trial in archive.finished:
         for outcome in trial.outcomes:
-            if not np.isfinite(archive.steering_score(outcome)):
+            if not isfinite(archive.steering_score(outcome)):
                 return trial, outcome.fold
     return archive.finished[0], 0

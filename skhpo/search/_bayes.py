@@ -82,7 +82,9 @@ class BayesSearchCV(SequentialSearchCV):
         changes results.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of everything the search draws. Estimators keep their own.
+        Seed of everything the search draws. Estimators and splitters keep their own:
+        the table is repeatable where these have a seed, or draw nothing.
+        ``summary()`` names those that have none.
 
     error_score : "raise" or numeric, default=nan
         What a failed fit shows in ``cv_results_``. A failed candidate is never the best
@@ -237,6 +239,13 @@ class BayesSearchCV(SequentialSearchCV):
         Mean cross-validated score of the best setting. As with every search, it
         flatters: the best of many is also the luckiest.
 
+    default_score_ : float
+        Mean cross-validated score of the estimator's own setting, trained in full; nan
+        where it failed. Within the space it is a row of ``cv_results_``. Outside of it
+        it is fitted and scored once, on the same folds, and counts in no table and no
+        budget. Not there where it was not evaluated: ``optimizer="random"``,
+        ``"sobol"`` and a grid that is tried in full add nothing of their own.
+
     predictions_ : Predictions
         Out-of-fold predictions: ``predictions_[index]`` are those of the candidate in
         row ``index``, one per row of X. Only with ``store_predictions``.
@@ -289,7 +298,8 @@ class BayesSearchCV(SequentialSearchCV):
 
     stop_reason_ : str
         Why the search ended: "n_iter", "space_exhausted", "max_time", "callback",
-        "interrupted", or what the stopping rule said.
+        "scoring_fails" (no setting can be scored), "interrupted", or what the stopping
+        rule said.
 
     classes_ : ndarray of shape (n_classes,)
         Class labels; only of a classifier.
@@ -460,6 +470,12 @@ class BayesSearchCV(SequentialSearchCV):
         if not isinstance(optimizer, str):
             self.optimizer_ = chain.then.name
         return chain
+
+    def _learns(self, task):
+        name = self.optimizer
+        if isinstance(name, str):
+            name = self._optimizer_name(task.space)
+        return isinstance(name, str) and name not in ("grid", *DESIGNS)
 
     def _model_optimizer(self, space, budget_used, rng):
         """Return the optimizer that learns from scores."""

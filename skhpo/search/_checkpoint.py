@@ -6,14 +6,13 @@ by their qualified names, estimators by their parameters, data by their values.
 """
 
 import dataclasses
-import functools
 import os
 import platform
-import types
+import re
+import reprlib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ import numpy as np
 import pandas as pd
 import scipy
 import sklearn
-from scipy import sparse
 
 from skhpo._archive import Archive, Trial, build_cv_results
 from skhpo._errors import CheckpointError, warn_user
@@ -33,11 +31,14 @@ from skhpo._journal import (
     is_folder,
     path_of,
     point_of_json,
+    read_bytes,
     read_record,
 )
 from skhpo._loop import MAX_TIME, NoJournal
 from skhpo._types import Job, Proposal
 from skhpo._version import __version__
+from skhpo.evaluation import kept_files
+from skhpo.search._digest import digest, name_of
 from skhpo.search._results import tidy
 
 #: Parameters of the searches that do not change the table: how it is computed, what is
@@ -47,9 +48,6 @@ _NOT_IN_THE_TABLE = {
     *("max_time", "stop", "fit_timeout"),
     *("cv", "refit", "random_state"),  # in other words: splits, steering, seed
 }
-
-#: Nor do these of an estimator.
-_NOT_IN_A_MODEL = {"n_jobs", "verbose", "memory"}
 
 _SUFFIX, _MODELS = ".jsonl", ".models"
 
@@ -108,6 +106,7 @@ class Session:
     path: Path
     fingerprint: dict[str, tuple[str, str]]  # part -> (hash, what a reader is shown)
     facts: dict[str, Any]  # for readers of the journal
+    check_scores: Callable[[Any], Any]  # raises ValueError when they are of others
     header: dict | None = None
     models: Path | None = None  # the folder where models are kept, if they are
 
@@ -116,24 +115,50 @@ class Session:
         self.facts["seed"] = int(drawn if self.header is None else self.header["seed"])
         return self.facts["seed"]
 
+    def is_limited(self, is_now):
+        """Return whether the search began with a limit of time: its order is kept."""
+        header = {} if self.header is None else self.header
+        self.facts["is_limited"] = header.get("is_limited", is_now)
+        return self.facts["is_limited"]
+
     @contextmanager
-    def journal(self, max_time, with_predictions):
+    def journal(self, max_time, with_predictions, space):
         """Open the journal for the length of the search, for nobody else."""
         file = JournalFile(self.path)
         try:
             journal = Journal(file, with_predictions)
-            header = journal.record.header
-            if header is not None:
-                _compare(self.fingerprint, header, self.path)
-                if header["seed"] != self.facts["seed"]:
-                    raise _has_changed(self.path)
-            elif self.header is not None:
-                raise _has_changed(self.path)
+            self._check(journal.record, space)
             journal.max_time = max_time
             journal.is_finished = _is_finished(journal.record, max_time)
+            if file.refusal is not None and not journal.is_finished:
+                raise CheckpointError(
+                    f"{file.refusal} The search in it is not finished: to go on with "
+                    "it, copy the file to such a place."
+                )
             yield journal
         finally:
             file.close()
+
+    def _check(self, record, space):
+        """Refuse what another search wrote, or none."""
+        header = record.header
+        if header is None and self.header is None:
+            return
+        if header is None or header["seed"] != self.facts["seed"]:
+            raise _has_changed(self.path)
+        _compare(self.fingerprint, header, self.path)
+        try:
+            _check_points(record, space)
+            if header["n_splits"] != self.facts["n_splits"]:
+                raise ValueError(f"it has {header['n_splits']} folds")
+            for outcome in record.outcomes.values():
+                if outcome.test_scores is not None:
+                    self.check_scores(outcome.test_scores)
+        except ValueError as error:
+            raise CheckpointError(
+                f"{self.path} makes no sense for this search: {error}. Choose another "
+                "path to start anew."
+            ) from error
 
     def begin(self, journal, n_points):
         """Write who this is, where nothing is written yet."""
@@ -154,8 +179,12 @@ class NoSession:
         """Return the seed that was drawn."""
         return drawn
 
+    def is_limited(self, is_now):
+        """Return whether there is a limit of time."""
+        return is_now
+
     @contextmanager
-    def journal(self, max_time, with_predictions):
+    def journal(self, max_time, with_predictions, space):
         """Return a journal that does nothing."""
         yield NoJournal()
 
@@ -166,7 +195,8 @@ def open_session(search, X, y, routed, splits):
     Raises
     ------
     CheckpointError
-        When it is another search's, or cannot be read.
+        When it is another search's, or cannot be read, or the folder of its models is
+        not ours.
     """
     checkpoint = search.checkpoint
     if checkpoint is None:
@@ -178,9 +208,13 @@ def open_session(search, X, y, routed, splits):
     if header is not None:
         _compare(fingerprint, header, path)
         _warn_of_versions(header, path)
-    keeps_models = getattr(checkpoint, "models", False)
-    models = Path(f"{path}{_MODELS}") if keeps_models else None
-    return Session(path, fingerprint, _facts(search), header, models)
+    models = None
+    keeps_any = getattr(search, "keep_models", "none") != "none"
+    if keeps_any and getattr(checkpoint, "models", False):
+        models = Path(f"{path}{_MODELS}")
+        kept_files(models)  # refuses a folder of somebody else
+    facts, check_scores = _facts(search), _score_check(search)
+    return Session(path, fingerprint, facts, check_scores, header, models)
 
 
 def _file_of(checkpoint, name, fingerprint):
@@ -193,7 +227,7 @@ def _file_of(checkpoint, name, fingerprint):
     except OSError as error:
         raise CheckpointError(
             f"checkpoint={path_of(checkpoint)!r}: the folder cannot be made "
-            f"({error.strerror or error})."
+            f"({error.strerror or error}). Give a path in a place where you may write."
         ) from error
     whole = digest([part[0] for part in fingerprint.values()])
     return path / f"{name}-{whole[:16]}{_SUFFIX}"
@@ -201,14 +235,9 @@ def _file_of(checkpoint, name, fingerprint):
 
 def _read_header(path):
     try:
-        with path.open("rb") as file:
-            data = file.readline()
+        data = read_bytes(path, only_first_line=True)
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise CheckpointError(
-            f"checkpoint={str(path)!r} cannot be read: {error.strerror or error}."
-        ) from error
     events, _, _ = decode(data, path)
     return read_record(events, path).header
 
@@ -218,11 +247,12 @@ def _is_finished(record, max_time):
 
     Unless the time was over then, and there is more of it now.
     """
-    if record.end is None or record.n_lost:
+    if record.end is None or record.lost:
         return False
-    if record.end["reason"] != MAX_TIME:
+    limit = record.end["max_time"]
+    if record.end["reason"] != MAX_TIME or limit is None:
         return True
-    return max_time is not None and max_time <= record.end["max_time"]
+    return max_time is not None and max_time <= limit
 
 
 def _facts(search):
@@ -236,6 +266,40 @@ def _facts(search):
         "objective": search.objective,
         "refit": search.refit if isinstance(search.refit, str) else None,
     }
+
+
+def _score_check(search):
+    """Return what raises ValueError for scores that the search's scorer never gives."""
+    if callable(search.scoring):
+        return search._steering_metric
+    is_single = isinstance(search.scoring, str | None)
+    names = set() if is_single else set(search.scoring)
+
+    def check(scores):
+        found = set(scores) if isinstance(scores, dict) else set()
+        if found != names:
+            shown = [sorted(map(str, some)) or "one score" for some in (found, names)]
+            raise ValueError("it has {}, and scoring gives {}".format(*shown))
+
+    return check
+
+
+def _check_points(record, space):
+    """Check that what was proposed are points of the space."""
+    if not record.asked:
+        return
+    points = np.array([point_of_json(event["point"]) for event in record.asked])
+    if points.shape[1] != space.n_dims:
+        raise ValueError(f"its points have {points.shape[1]} numbers")
+    is_wrong = (np.isnan(points) != np.isnan(space.snap(points))).any(axis=1)
+    if is_wrong.any():
+        raise ValueError(f"the point of trial {np.argmax(is_wrong)} has gaps")
+    for event, point in zip(record.asked, points, strict=True):
+        if (
+            event["exact"] == "plain"
+            and space.to_params(point).keys() - event["params"]
+        ):
+            raise ValueError(f"a parameter of trial {event['trial']} is missing")
 
 
 def _versions():
@@ -280,7 +344,7 @@ def fingerprint_of(search, X, y, routed, splits):
         **{k: v for k, v in params.items() if k not in _NOT_IN_THE_TABLE},
     }
     if not isinstance(params.get("optimizer"), str | None):
-        parts["optimizer"] = _name_of(params["optimizer"])
+        parts["optimizer"] = name_of(params["optimizer"])
     if params.get("warm_start_from") is not None:
         parts["warm_start_from"] = _without_times(params["warm_start_from"])
     found = {name: (digest(value), _shown(value)) for name, value in parts.items()}
@@ -297,143 +361,9 @@ def _without_times(source):
     return {k: v for k, v in table.items() if not str(k).endswith("_time")}
 
 
-def digest(value):
-    """Return a short hash of a value: the same in every process, on every machine.
-
-    Examples
-    --------
-    >>> digest({"C": 1.0}) == digest({"C": 1.0})
-    True
-    >>> digest({"C": 1.0}) == digest({"C": 2.0})
-    False
-    """
-    state = blake2b(digest_size=10)
-    _feed(state, value, ())
-    return state.hexdigest()
-
-
-def _feed(state, value, above):
-    """Add a value to a hash; ``above`` are the objects that it is a part of."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if any(value is other for other in above):
-        _tag(state, "itself")
-        return
-    above = (*above, value)
-    if value is None or isinstance(value, bool | int | float | complex | str):
-        _tag(state, type(value).__name__, repr(value))
-    elif isinstance(value, bytes | bytearray):
-        _tag(state, "bytes", len(value))
-        state.update(value)
-    elif isinstance(value, list | tuple):
-        _tag(state, type(value).__name__, len(value))
-        for part in value:
-            _feed(state, part, above)
-    elif isinstance(value, Mapping):
-        _tag(state, "dict", len(value))
-        for item in value.items():
-            _feed(state, item, above)
-    elif isinstance(value, set | frozenset):
-        _feed(state, sorted(digest(part) for part in value), above)
-    elif sparse.issparse(value):
-        _feed_sparse(state, value)
-    elif isinstance(value, pd.DataFrame | pd.Series | pd.Index):
-        _feed_frame(state, value, above)
-    elif isinstance(value, np.ndarray):
-        _feed_array(state, value, above)
-    elif hasattr(value, "__array__") and not isinstance(value, type):
-        _tag(state, _name_of(type(value)), getattr(value, "columns", ""))
-        _feed_array(state, np.asarray(value), above)
-    else:
-        _feed_object(state, value, above)
-
-
-def _tag(state, *words):
-    state.update(("|".join(map(str, words)) + "\n").encode(errors="replace"))
-
-
-def _feed_array(state, array, above):
-    _tag(state, "array", array.dtype.str, array.shape)
-    if isinstance(array, np.ma.MaskedArray):
-        _feed_array(state, np.ma.getmaskarray(array), above)
-        array = array.compressed()
-    if array.dtype.hasobject:
-        for part in array.ravel():
-            _feed(state, part, above)
-    else:
-        array = np.ascontiguousarray(array)
-        state.update(array.view(np.uint8).data if array.size else b"")
-
-
-def _feed_sparse(state, matrix):
-    matrix = matrix.tocsr()
-    _tag(state, "sparse", matrix.shape)
-    for array in (matrix.data, matrix.indices.astype(np.int64), matrix.indptr):
-        _feed_array(state, np.asarray(array), ())
-
-
-def _feed_frame(state, frame, above):
-    _tag(state, type(frame).__name__, frame.shape)
-    if isinstance(frame, pd.DataFrame):
-        _feed(state, [*frame.columns], above)
-        _feed(state, [str(dtype) for dtype in frame.dtypes], above)
-        frame = frame.set_axis(range(frame.shape[1]), axis=1)
-    try:
-        rows = pd.util.hash_pandas_object(frame)
-    except TypeError:  # cells that cannot be hashed, such as lists
-        _feed_array(state, frame.to_numpy(dtype=object), above)
-    else:
-        _feed_array(state, rows.to_numpy(), above)
-
-
-def _feed_object(state, value, above):
-    """Add functions and classes by name, anything else by its class and its parts."""
-    if isinstance(value, functools.partial):
-        _tag(state, "partial")
-        _feed(state, [value.func, value.args, value.keywords], above)
-    elif isinstance(value, type | types.FunctionType | types.BuiltinFunctionType):
-        _tag(state, "name", _name_of(value))
-    elif isinstance(value, types.MethodType):
-        _tag(state, "method", value.__func__.__name__)
-        _feed(state, value.__self__, above)
-    else:
-        _tag(state, "object", _name_of(type(value)))
-        _feed(state, _parts_of(value), above)
-
-
-def _parts_of(value):
-    """Return what makes an object different from others of its class."""
-    if hasattr(value, "get_params"):
-        params = value.get_params(deep=False)
-        return {k: v for k, v in params.items() if k not in _NOT_IN_A_MODEL}
-    if isinstance(value, np.random.RandomState):
-        return value.get_state(legacy=False)
-    if isinstance(value, np.random.Generator):
-        return value.bit_generator.state
-    if dataclasses.is_dataclass(value):  # not what it remembers beside its fields
-        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
-    if hasattr(value, "_score_func"):  # made by make_scorer
-        names = ("_score_func", "_sign", "_kwargs", "_response_method")
-        return [getattr(value, name, None) for name in names]
-    if hasattr(value, "dist") and hasattr(value, "kwds"):  # scipy's frozen laws
-        return [value.dist.name, value.args, value.kwds]
-    if hasattr(value, "__dict__"):
-        return {
-            name: part
-            for name, part in sorted(vars(value).items())
-            if not isinstance(
-                getattr(type(value), name, None), functools.cached_property
-            )
-        }
-    text = repr(value)
-    return None if " at 0x" in text else text
-
-
-def _name_of(value):
-    """Return the qualified name of a class, a function, or an object's class."""
-    if not hasattr(value, "__qualname__"):
-        value = type(value)
-    return f"{value.__module__}.{value.__qualname__}"
+_REPR = reprlib.Repr()
+_REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = _REPR.maxset = 10
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = 1000
 
 
 def _shown(value, width=60):
@@ -446,7 +376,7 @@ def _shown(value, width=60):
     if isinstance(value, list) and value and isinstance(value[0], tuple):
         return f"list of {len(value)} pairs"
     try:
-        text = " ".join(repr(value).split())
+        text = re.sub(" at 0x[0-9a-fA-F]+", "", " ".join(_REPR.repr(value).split()))
     except Exception:  # whatever a __repr__ raises
         text = type(value).__name__
     return text if len(text) <= width else text[: width - 3] + "..."
@@ -569,14 +499,16 @@ def load_results(path):
 
 
 def _load_one(path):
-    events, _, _ = decode(path.read_bytes(), path)
+    events, _, _ = decode(read_bytes(path), path)
     record = read_record(events, path)
     if record.header is None or not record.commits:
         return pd.DataFrame({"number": np.arange(0), "status": [], "score": []})
     try:
         return _table_of(record)
-    except (KeyError, TypeError, IndexError) as error:
-        raise CheckpointError(f"{path} makes no sense ({error!r}).") from error
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} makes no sense ({error!r}). It cannot be read as a table."
+        ) from error
 
 
 def _table_of(record):

@@ -135,7 +135,9 @@ class EvolutionarySearchCV(SequentialSearchCV):
         changes results.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of everything the search draws. Estimators keep their own.
+        Seed of everything the search draws. Estimators and splitters keep their own:
+        the table is repeatable where these have a seed, or draw nothing.
+        ``summary()`` names those that have none.
 
     error_score : "raise" or numeric, default=nan
         What a failed fit shows in ``cv_results_``. A failed candidate is never the best
@@ -267,6 +269,13 @@ class EvolutionarySearchCV(SequentialSearchCV):
         Mean cross-validated score of the best setting. As with every search, it
         flatters: the best of many is also the luckiest.
 
+    default_score_ : float
+        Mean cross-validated score of the estimator's own setting, trained in full; nan
+        where it failed. Within the space it is a row of ``cv_results_``. Outside of it
+        it is fitted and scored once, on the same folds, and counts in no table and no
+        budget. Not there where it was not evaluated: a grid that is tried in
+        full adds nothing of its own.
+
     predictions_ : Predictions
         Out-of-fold predictions: ``predictions_[index]`` are those of the candidate in
         row ``index``, one per row of X. Only with ``store_predictions``.
@@ -315,7 +324,8 @@ class EvolutionarySearchCV(SequentialSearchCV):
 
     stop_reason_ : str
         Why the search ended: "n_iter", "space_exhausted", "max_time", "callback",
-        "interrupted", or what the stopping rule said.
+        "scoring_fails" (no setting can be scored), "interrupted", or what the stopping
+        rule said.
 
     classes_ : ndarray of shape (n_classes,)
         Class labels; only of a classifier.
@@ -517,6 +527,9 @@ class EvolutionarySearchCV(SequentialSearchCV):
             make_model=lambda: self._evolution(space, rng),
             rng=rng,
         )
+
+    def _learns(self, task):
+        return self.algorithm_ != "grid"
 
     def _evolution(self, space, rng):
         """Return the algorithm with those of the parameters that it has."""

@@ -7,6 +7,7 @@ own ideas about tables and may drop style sheets.
 
 from html import escape
 
+from skhpo._words import count
 from skhpo.model_selection._account import (
     Account,
     what_failed,
@@ -15,6 +16,7 @@ from skhpo.model_selection._account import (
 )
 from skhpo.model_selection._estimate import (
     estimate_of,
+    interval_of,
     metric_or_none,
     short,
     why_no_best,
@@ -55,10 +57,10 @@ def _headline(search, account):
     best = account.best(metric_or_none(search))
     if best is None or best.score != best.score:  # nan: a refit function chose
         return f"<strong>{escape(account.name)}</strong>"
-    metric = "score" if best.metric == "score" else best.metric
-    spread = f"&plusmn; {short(best.std)} over {account.n_splits} folds"
+    spread = "" if best.std is None else f"&plusmn; {short(best.std)} "
+    spread += f"over {count(account.n_splits, 'fold')}"
     return (
-        f"<strong>Best mean {escape(metric)}: {short(best.score)}</strong> "
+        f"<strong>Best mean {escape(best.metric)}: {short(best.score)}</strong> "
         f'<span style="opacity:.75">{spread}</span>'
     )
 
@@ -72,7 +74,8 @@ def _rows(search, account):
     yield "Best setting", best and _setting(best.params)
     yield "Trained for", best and best.n_resources and escape(best.n_resources)
     yield "Tried", escape(what_was_tried(account))
-    yield "Ended", escape(f"after {what_it_took(account)}: {account.reason}")
+    why = "" if account.reason is None else f": {account.reason}"
+    yield "Ended", escape(f"after {what_it_took(account)}{why}")
     yield "Failed", escape(what_failed(account) or "")
     raced = account.status["raced_out"]
     yield "Raced out", f"{raced}, on fewer folds" if raced else None
@@ -88,10 +91,10 @@ def _estimate(search):
         estimate = estimate_of(search)
     except AttributeError:
         return None
-    low, high = estimate.interval()
-    return (
-        f"{short(estimate.score)} expected, 95 % interval {short(low)} to {short(high)}"
-    )
+    expected = f"{short(estimate.score)} expected, {interval_of(estimate)}"
+    if not estimate.is_measured:
+        return f"not enough evidence; with it {expected}"
+    return expected
 
 
 def _setting(params):

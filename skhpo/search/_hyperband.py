@@ -20,6 +20,7 @@ from skhpo.evaluation import (
 from skhpo.optimizers import (
     FidelityGaussianProcessOptimizer,
     FidelityTPEOptimizer,
+    Reserved,
     automatic_rung_optimizer,
     initial_design_size,
 )
@@ -31,6 +32,7 @@ from skhpo.schedulers import (
     halving_bracket,
     hyperband_brackets,
     median_bracket,
+    with_full_place,
 )
 from skhpo.search._base import SequentialSearchCV
 from skhpo.search._optimizers import DESIGNS, check_optimizer, make_chain
@@ -61,12 +63,16 @@ class HyperbandSearchCV(SequentialSearchCV):
     nothing leaks. Choose it when a full fit takes seconds or more and early scores tell
     something about late ones, which ``rank_correlation_`` shows afterwards.
 
+    The estimator's own setting is trained in full, in the place of planned candidates:
+    what is returned does not score lower in cross-validation.
+
     Parameters
     ----------
     estimator : estimator object
         Anything that follows scikit-learn's interface. What it can be trained by is
         found out, see ``resource``; of a pipeline, the last step grows, and the
-        transformers are fitted once per fold.
+        transformers and resamplers (imbalanced-learn's) are fitted once per candidate
+        and fold.
 
     search_space : dict or list of dicts
         Parameter names and what to try, as for :class:`~skhpo.BayesSearchCV`. It must
@@ -78,9 +84,11 @@ class HyperbandSearchCV(SequentialSearchCV):
         most recent ones; test folds stay whole), or the name of an integer parameter,
         such as ``"n_estimators"``. ``"auto"`` knows scikit-learn's and the well-known
         boosting libraries' estimators that can be trained on, and takes rows for all
-        others; ``resource_info_`` says what was chosen, and why. Or an object of your
-        own with ``kind``, ``param`` and ``advance(estimator, X, y, frm, to)``, which
-        may also come from a method ``__skhpo_resource__`` of the estimator.
+        others, those with a ``partial_fit`` of their own included: of these only you
+        know whether a call is one epoch, and say so by ``resource="epochs"``.
+        ``resource_info_`` says what was chosen, and why. Or an object of your own with
+        ``kind``, ``param`` and ``advance(estimator, X, y, frm, to)``. An estimator may
+        declare any of these in ``__skhpo_resource__``, a class attribute or a method.
 
     max_resource : int or "auto", default="auto"
         Units of a full model. "auto" is the estimator's own number of trees, rounds or
@@ -117,7 +125,9 @@ class HyperbandSearchCV(SequentialSearchCV):
     n_candidates : int or "auto", default="auto"
         Candidates that one iteration starts, shared out among the brackets. "auto" is
         the number that fills the brackets (10 at least, where there are fewer than
-        three rungs), or all settings of a smaller finite space.
+        three rungs), or all settings of a smaller finite space. Where no bracket trains
+        in full at once, fewer are started, to pay for the estimator's own setting;
+        :meth:`plan` shows how many.
 
     n_iterations : int, default=1
         How many times the brackets are run, with new candidates each time. For
@@ -156,6 +166,7 @@ class HyperbandSearchCV(SequentialSearchCV):
     random_state : int, RandomState instance or None, default=None
         Seed of everything the search draws, and of estimators whose own
         ``random_state`` is None: a model that goes on must not change its mind.
+        Splitters keep their own.
 
     error_score : "raise" or numeric, default=nan
         What a failed fit shows in ``cv_results_``. A failed candidate is never promoted
@@ -194,7 +205,9 @@ class HyperbandSearchCV(SequentialSearchCV):
 
     max_time : float or None, default=None
         Seconds after which no new training is started and no result awaited; the refit
-        is not included. The best is then the best at the highest resource reached.
+        is not included. The best is then the best at the highest resource reached. With
+        a limit the first candidate is trained in full (the estimator's own setting,
+        where the space holds it), and so is one before each further bracket.
 
     fit_timeout : float or None, default=None
         Seconds that the fit of one fold may take, with its scoring. A fit that takes
@@ -239,6 +252,13 @@ class HyperbandSearchCV(SequentialSearchCV):
 
     best_score_ : float
         Mean cross-validated score of the best row. As with every search, it flatters.
+
+    default_score_ : float
+        Mean cross-validated score of the estimator's own setting, trained in full; nan
+        where it failed. Within the space it is a row of ``cv_results_``. Outside of it
+        it is fitted and scored once, on the same folds, and counts in no table and no
+        budget. Not there where it was not evaluated: ``optimizer="random"``
+        and ``"sobol"`` add nothing of their own.
 
     predictions_ : Predictions
         Out-of-fold predictions: ``predictions_[index]`` are those of the candidate in
@@ -305,7 +325,8 @@ class HyperbandSearchCV(SequentialSearchCV):
 
     stop_reason_ : str
         Why the search ended: "plan_completed", "space_exhausted", "max_time",
-        "callback", "interrupted", or what the stopping rule said.
+        "callback", "scoring_fails" (no setting can be scored), "interrupted", or what
+        the stopping rule said.
 
     classes_ : ndarray of shape (n_classes,)
         Class labels; only of a classifier.
@@ -499,13 +520,29 @@ class HyperbandSearchCV(SequentialSearchCV):
         task = super()._check(X, y, params)
         task.training, least = self._choose_training(task)
         is_continued = task.training.resource.continued
+        units_are_new = is_continued and self.keep_models != "none"
+        brackets = self._brackets(task.space, least, task.training.top)
+        first = brackets
+        if self._is_asked_to_learn() and task.own.setting is not None:
+            first = with_full_place(brackets, units_are_new)
+        n_sweeps = self.n_iterations if self.strategy in ("hyperband", "sha") else 1
         task.plan = RungPlan(
-            self._brackets(task.space, least, task.training.top),
-            self.n_iterations if self.strategy in ("hyperband", "sha") else 1,
+            brackets,
+            n_sweeps,
             self.n_splits_,
-            units_are_new=is_continued and self.keep_models != "none",
+            units_are_new,
+            first,
+            full_first=task.session.is_limited(self.max_time is not None),
         )
         return task
+
+    def _is_asked_to_learn(self):
+        return isinstance(self.optimizer, str) and self.optimizer not in DESIGNS
+
+    def _learns(self, task):
+        size, plan = task.space.size, task.plan
+        is_grid = size is not None and size <= plan.n_candidates and not plan.has_rungs
+        return self._is_asked_to_learn() and not is_grid
 
     def _choose_training(self, task):
         """Return what is counted up to where, and from where."""
@@ -565,15 +602,23 @@ class HyperbandSearchCV(SequentialSearchCV):
         return [bracket]
 
     def _scheduler(self, task):
-        brackets = task.plan.brackets
-        if self.strategy == "asha":
-            return AsynchronousHalving(brackets[0])
-        if self.strategy == "median":
-            return MedianStopping(brackets[0])
-        return SuccessiveHalving(brackets, task.plan.n_sweeps)
+        plan = task.plan
+        if self.strategy in ("hyperband", "sha"):
+            return SuccessiveHalving(
+                plan.brackets, plan.n_sweeps, plan.first, plan.full_first
+            )
+        bracket, *full = plan.first
+        kind = AsynchronousHalving if self.strategy == "asha" else MedianStopping
+        return kind(bracket, n_full=len(full), full_first=plan.full_first)
 
-    def _budget(self, task, archive):
-        return task.plan
+    def _optimizer(self, task, archive):
+        """Return what proposes settings; the own one is kept for a full training."""
+        chain = self.make_optimizer(task.space, task.given, task.streams, task.plan)
+        own, plan = task.own.setting, task.plan
+        is_kept = plan.has_rungs and plan.has_full_place and self._learns(task)
+        if own is None or not is_kept:
+            return chain
+        return Reserved(own, resource=task.training.top, then=chain)
 
     def make_optimizer(self, space, given, streams, budget):
         """Return what proposes settings; ``budget`` is the plan."""
@@ -622,10 +667,10 @@ class HyperbandSearchCV(SequentialSearchCV):
 
     def _stop_reason(self, task, reason, archive):
         n_started = 1 + max((t.candidate for t in archive.trials), default=-1)
-        n_wanted = task.plan.n_candidates
-        if self.n_candidates != "auto":  # the space may have fewer
-            n_wanted = self.n_candidates * self.n_iterations
-        is_all = reason == SPACE_EXHAUSTED and n_started == n_wanted
+        size, wanted = task.space.size, self.n_candidates
+        is_small = size is not None and wanted != "auto" and size < wanted
+        is_all = n_started == task.plan.n_candidates and not is_small
+        is_all = is_all and reason == SPACE_EXHAUSTED
         return PLAN_COMPLETED if is_all else reason
 
     # ---- finish
@@ -648,8 +693,7 @@ class HyperbandSearchCV(SequentialSearchCV):
     def _select(self, task, archive):
         super()._select(task, archive)
         if hasattr(self, "best_index_"):
-            resources = self.cv_results_["n_resources"]
-            self.best_resource_ = int(resources[self.best_index_])
+            self.best_resource_ = int(self._chosen(task, archive).job.resource)
 
     def _finish(self, task, archive):
         super()._finish(task, archive)

@@ -33,6 +33,7 @@ from skhpo.search._population import (
     population_columns,
 )
 from skhpo.search._schedule import cannot_go_on, follow_schedule, make_schedule, replay
+from skhpo.space import own_setting
 
 POPULATION_FAILED = "population_failed"
 
@@ -61,7 +62,8 @@ class PBTSearchCV(SequentialSearchCV):
         One that can be trained on where it stands: linear models and networks with
         ``partial_fit`` by epochs, boosting by rounds (scikit-learn's, xgboost,
         lightgbm, catboost), your own, see ``resource``; also as the last step of a
-        pipeline, whose transformers are fitted once per fold and member.
+        pipeline, whose transformers and resamplers (imbalanced-learn's) are fitted once
+        per fold and member.
 
     search_space : dict or list of dicts
         Parameter names and what to try, as for :class:`~skhpo.BayesSearchCV`. One of
@@ -71,7 +73,8 @@ class PBTSearchCV(SequentialSearchCV):
 
     population_size : int, default=8
         Members, each with one model per fold. Twice as many explore twice as much, at
-        twice the cost.
+        twice the cost. One is the estimator's own setting, where the space holds it,
+        and keeps it to the end.
 
     n_steps : int or "auto", default=10
         How often the members are compared and may copy. Of ``n_steps``, ``interval``
@@ -83,8 +86,8 @@ class PBTSearchCV(SequentialSearchCV):
         that counts the rounds. ``"auto"`` finds it out, and ``resource_info_`` says
         what was chosen. Or an object of your own with ``kind``, ``param``,
         ``advance(estimator, X, y, frm, to)`` and ``swappable``, the names of the
-        parameters that may change; it may also come from a method
-        ``__skhpo_resource__`` of the estimator.
+        parameters that may change. An estimator may declare any of these in
+        ``__skhpo_resource__``, a class attribute or a method.
 
     max_resource : int or "auto", default="auto"
         Units of a full model. "auto" is ``n_steps * interval`` where ``interval`` is
@@ -150,7 +153,7 @@ class PBTSearchCV(SequentialSearchCV):
 
     random_state : int, RandomState instance or None, default=None
         Seed of everything the search draws, and of estimators whose own
-        ``random_state`` is None.
+        ``random_state`` is None. Splitters keep their own.
 
     error_score : "raise" or numeric, default=nan
         What a failed fit shows in ``cv_results_``. A member that failed copies one of
@@ -225,6 +228,12 @@ class PBTSearchCV(SequentialSearchCV):
 
     best_estimator_ : estimator
         Trained along ``best_schedule_`` on all data; only with ``refit``.
+
+    default_score_ : float
+        Mean cross-validated score of the estimator's own setting, trained in full; nan
+        where it failed. Within the space it is a row of ``cv_results_``. Outside of it
+        it is fitted and scored once, on the same folds, and counts in no table and no
+        budget. Not there where it was not evaluated.
 
     predictions_ : Predictions
         Out-of-fold predictions: ``predictions_[index]`` are those of the candidate in
@@ -304,8 +313,8 @@ class PBTSearchCV(SequentialSearchCV):
 
     stop_reason_ : str
         Why the search ended: "plan_completed", "population_failed" (all members failed
-        at one step), "max_time", "callback", "interrupted", or what the stopping rule
-        said.
+        at one step), "max_time", "callback", "scoring_fails" (no setting can be
+        scored), "interrupted", or what the stopping rule said.
 
     classes_ : ndarray of shape (n_classes,)
         Class labels; only of a classifier.
@@ -537,10 +546,12 @@ class PBTSearchCV(SequentialSearchCV):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that they cannot is an error here
             chosen = choose_resource(
-                self.resource, self.estimator, task.space.names, task.fit_params
+                self.resource,
+                self.estimator,
+                task.space.names,
+                task.fit_params,
+                exact=False,
             )
-        if not chosen.continued:
-            raise ValueError(cannot_go_on(self.estimator, chosen))
         grower = chosen.prefix.removesuffix("__")
         is_own = hasattr(chosen.how, "resource")  # it knows what it does
         if not is_own and grower and grower in task.space.names:
@@ -549,6 +560,8 @@ class PBTSearchCV(SequentialSearchCV):
                 "members could not copy each other. Run a search for each, or use "
                 "HyperbandSearchCV."
             )
+        if not chosen.continued:
+            raise ValueError(cannot_go_on(self.estimator, chosen))
         return chosen
 
     # ---- assemble
@@ -561,7 +574,11 @@ class PBTSearchCV(SequentialSearchCV):
             self.quantile,
             seed=int(task.streams.generator("exploit").integers(2**31)),
             asynchronous=self.asynchronous,
+            stays=task.own.is_of,
         )
+
+    def _learns(self, task):
+        return len(task.plan.steps) > 1  # in one step nobody copies
 
     def _optimizer(self, task, archive):
         return self.make_optimizer(task.space, task.given, task.streams, task.plan)
@@ -569,9 +586,12 @@ class PBTSearchCV(SequentialSearchCV):
     def make_optimizer(self, space, given, streams, plan):
         """Return what proposes settings: the first ones, and those of copies."""
         rng = streams.generator("optimizer")
-        return Chain(
-            [FixedPoints(space, given, rng=rng)], then=self._explorer(space, plan, rng)
-        )
+        own = list(filter(None, [own_setting(space, self.estimator)]))
+        firsts = [
+            FixedPoints(space, given, rng=rng),
+            FixedPoints(space, own, origin="default", rng=rng),
+        ]
+        return Chain(firsts, then=self._explorer(space, plan, rng))
 
     def _explorer(self, space, plan, rng):
         if self.explore == "resample":
@@ -634,7 +654,7 @@ class PBTSearchCV(SequentialSearchCV):
         super()._select(task, archive)
         if not hasattr(self, "best_index_"):
             return
-        best = archive.finished[self.best_index_]
+        best = self._chosen(task, archive)
         self.best_resource_ = int(best.job.resource)
         self.best_schedule_ = make_schedule(best, task.training, self.n_splits_)
         rows = line_of(self.best_index_, self.cv_results_["parent"])
@@ -642,11 +662,12 @@ class PBTSearchCV(SequentialSearchCV):
 
     def _finish(self, task, archive):
         super()._finish(task, archive)
-        if self.stop_reason_ == POPULATION_FAILED:
+        best = archive.incumbent
+        if self.stop_reason_ == POPULATION_FAILED and best is not None:
             failed = max(trial.job.labels["step"] for trial in archive.finished)
             warn_user(
                 f"Members failed at step {failed} with nobody left to copy, and the "
-                f"population ended there. The best model has {self.best_resource_} of "
+                f"population ended there. The best model has {best.job.resource} of "
                 f"{task.plan.steps[-1]} {task.training.resource.kind}; "
                 "cv_results_['error'] says what happened."
             )

@@ -55,7 +55,8 @@ def follow_schedule(training, estimator, X, y, schedule, fit_params):
     birth = schedule[0]["seed"]
     seeds = [ReplaySeeds(step["seed"], birth) for step in schedule]
     model = Model(estimator)
-    return training.follow(model, X, y, segments, seeds, fit_params).estimator
+    model = training.follow(model, X, y, segments, seeds, lambda: fit_params)
+    return model.estimator
 
 
 def replay(
@@ -129,7 +130,7 @@ def replay(
     (0.001, True)
     """
     steps = _completed(_checked(schedule, estimator), random_state)
-    chosen = choose_resource(resource, estimator, (), fit_params)
+    chosen = choose_resource(resource, estimator, (), fit_params, exact=False)
     _check_changes(steps, estimator, resource, chosen)
     X, y = indexable(X, y)
     training = Training(

@@ -1,6 +1,6 @@
 """What to search: parameters, their ranges, and the conditions between them."""
 
-from skhpo.space._defaults import default_params, starting_points
+from skhpo.space._defaults import default_params, own_setting, starting_points
 from skhpo.space._dimensions import Categorical, Integer, Ordinal, Real
 from skhpo.space._distance import mean_distances, mean_pairwise_distance
 from skhpo.space._names import check_names
@@ -17,6 +17,7 @@ __all__ = [
     "default_params",
     "mean_distances",
     "mean_pairwise_distance",
+    "own_setting",
     "space_of",
     "starting_points",
 ]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from skhpo.space._finite import holds
 from skhpo.space._space import Space
+from skhpo.space._values import is_integer, is_number
 
 
 def default_params(
@@ -60,6 +61,61 @@ def default_params(
     return None
 
 
+def own_setting(
+    space: Space, estimator: Any
+) -> tuple[NDArray[np.float64], dict[str, Any]] | None:
+    """Return the estimator's own setting as a point of a space.
+
+    Nothing is moved into a range: with these values the estimator is what it is now.
+
+    Parameters
+    ----------
+    space : Space
+        Where the setting must lie.
+    estimator : estimator
+        Whose ``get_params`` is asked.
+
+    Returns
+    -------
+    point, params : ndarray of shape (n_dims,), dict
+        None where the setting lies outside of the space: a value out of its range or
+        not among the choices, or a setting that violates the constraints.
+
+    Examples
+    --------
+    >>> from sklearn.svm import SVC
+    >>> from skhpo.space import Space, own_setting
+    >>> space = Space({"C": (0.01, 100.0, "log-uniform"), "kernel": ["linear", "rbf"]})
+    >>> point, params = own_setting(space, SVC())
+    >>> params
+    {'C': 1.0, 'kernel': 'rbf'}
+    >>> print(own_setting(space, SVC(C=1000.0)))
+    None
+    """
+    current = _current_params(estimator)
+    for branch in range(space.n_branches):
+        try:
+            placed = _params_in(space, branch, current)
+        except ValueError:  # a value without a place
+            continue
+        point = space.point_in(branch, placed)
+        if not _was_moved(placed, current) and space.is_feasible(point):
+            return point, {name: _as_is(v, current[name]) for name, v in placed.items()}
+    return None
+
+
+def _was_moved(placed: Mapping[str, Any], current: Mapping[str, Any]) -> bool:
+    """Whether a number lies outside of its range."""
+    return any(
+        is_number(value) and value != current[name] for name, value in placed.items()
+    )
+
+
+def _as_is(placed: Any, current: Any) -> Any:
+    """Keep an integer where a range is real: 1 is not 1.0 to every parameter."""
+    return int(current) if is_integer(current) and is_number(placed) else placed
+
+
 def starting_points(
     space: Space, estimator: Any
 ) -> list[tuple[NDArray[np.float64], dict[str, Any]]]:
@@ -93,8 +149,10 @@ def starting_points(
     >>> [params for _, params in starting_points(Space(kernels), SVC(C=1.0))]
     [{'kernel': 'linear', 'C': 1.0}, {'kernel': 'rbf', 'gamma': 0.5}]
     """
-    own = default_params(space, estimator)
-    found = {} if own is None else {space.key(own[0]): own}
+    found: dict[bytes, tuple[NDArray[np.float64], dict[str, Any]]] = {}
+    for own in (own_setting(space, estimator), default_params(space, estimator)):
+        if own is not None:
+            found.setdefault(space.key(own[0]), own)
     for branch in range(space.n_branches):
         current = _with_choices(space, branch, _current_params(estimator))
         params = _params_in(space, branch, current, otherwise=_middle)

@@ -23,7 +23,7 @@ from skhpo.space._dimensions import (
     Real,
     scipy_name,
 )
-from skhpo.space._values import is_integer, is_number, unique
+from skhpo.space._values import is_estimator, is_integer, is_number, unique
 
 _SCALES = {"uniform": "linear", "log-uniform": "log", "logit-uniform": "logit"}
 
@@ -54,7 +54,31 @@ def parse_branches(search_space: Any) -> list[dict[str, Dimension]]:
             f"{search_space!r}. Give a dict of parameters, for example "
             "{'C': (1e-3, 1e3, 'log-uniform')}."
         )
+    _check_no_pairs(search_space)
     return [_parse_branch(branch) for branch in search_space]
+
+
+def _check_no_pairs(search_space: Sequence[Any]) -> None:
+    """Refuse (space, n_iter) pairs, which scikit-optimize's BayesSearchCV takes."""
+    is_bare = isinstance(search_space, tuple) and _is_pair(search_space)
+    entries = [search_space] if is_bare else search_space
+    counts = [entry[1] for entry in entries if _is_pair(entry)]
+    if counts:
+        raise TypeError(
+            f"search_space has {len(counts)} (space, n_iter) pairs, the first with "
+            f"n_iter={counts[0]!r}. Dicts in a list are alternatives that share one "
+            "budget: write [space, ...] without numbers, and the budget once, "
+            f"n_iter={sum(counts)}. For a budget of its own, run a search for each."
+        )
+
+
+def _is_pair(entry: Any) -> bool:
+    return (
+        isinstance(entry, (tuple, list))
+        and len(entry) == 2
+        and isinstance(entry[0], Mapping)
+        and is_integer(entry[1])
+    )
 
 
 def _parse_branch(branch: Any) -> dict[str, Dimension]:
@@ -74,6 +98,7 @@ def parse(name: str, value: Any) -> Dimension:
     if isinstance(value, Dimension):
         value.check(name)
         return value.settled()
+    _check_not_foreign(name, value)
     if hasattr(value, "rvs") or hasattr(value, "icdf"):
         dimension = _from_scipy(name, value)
     elif isinstance(value, tuple):
@@ -82,6 +107,39 @@ def parse(name: str, value: Any) -> Dimension:
         dimension = _from_list(name, value)
     dimension.check(name)
     return dimension
+
+
+def _check_not_foreign(name: str, value: Any) -> None:
+    """Refuse what optuna or scikit-optimize would take, and say how to write it."""
+    if isinstance(value, (Sequence, type)) or _is_array(value) or is_estimator(value):
+        return
+    written = None if hasattr(value, "ppf") else _as_written_here(value)
+    if written is not None:
+        kind = type(value)
+        raise TypeError(
+            f"{value!r} for {name!r} is a {kind.__module__}.{kind.__qualname__}, which "
+            f"another library reads. Write {written}, which means the same."
+        )
+
+
+def _as_written_here(value: Any) -> str | None:
+    """The short form of another library's dimension; None = it is not known."""
+    choices = getattr(value, "choices", getattr(value, "categories", None))
+    if choices is not None:
+        return repr(list(choices))
+    low, high = getattr(value, "low", None), getattr(value, "high", None)
+    if not (is_number(low) and is_number(high)):
+        return None
+    is_whole = type(value).__name__.startswith("Int")
+    low, high = (int(low), int(high)) if is_whole else (float(low), float(high))
+    step = getattr(value, "step", None)
+    if step is not None and not (is_whole and step == 1):
+        n_steps = round((high - low) / step)
+        if is_whole:
+            return f"range({low}, {high + 1}, {step})"
+        return f"numpy.linspace({low}, {low + n_steps * step}, {n_steps + 1})"
+    is_log = getattr(value, "log", getattr(value, "prior", None) == "log-uniform")
+    return repr((low, high, "log-uniform") if is_log else (low, high))
 
 
 def _from_tuple(name: str, value: tuple[Any, ...]) -> Dimension:

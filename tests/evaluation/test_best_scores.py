@@ -11,6 +11,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import (
     accuracy_score,
+    balanced_accuracy_score,
     check_scoring,
     fbeta_score,
     get_scorer,
@@ -18,6 +19,7 @@ from sklearn.metrics import (
     make_scorer,
     mean_pinball_loss,
     mean_squared_error,
+    zero_one_loss,
 )
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KernelDensity, KNeighborsClassifier
@@ -25,7 +27,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
 
-from skhpo.evaluation import best_possible_score
+from skhpo.evaluation import best_possible_score, score_range
 
 UNBOUNDED = {"mutual_info_score", "positive_likelihood_ratio"}
 
@@ -97,6 +99,7 @@ def test_no_score_is_above_its_bound(name):
                 continue
             n_scored += np.isfinite(score)
             assert not score > best(name) + 1e-12
+            assert not score < limits(name)[0] - 1e-12
     if "samples" not in name:  # multilabel only
         assert n_scored >= 20
 
@@ -120,6 +123,35 @@ def accuracy(y_true, y_pred):
 )
 def test_scorers_of_the_users(scoring, expected):
     assert best(scoring) == expected
+
+
+def limits(scoring, estimator=None):
+    estimator = SVC() if estimator is None else estimator
+    return score_range(check_scoring(estimator, scoring), estimator, lambda _: ())
+
+
+@pytest.mark.parametrize(
+    "scoring, estimator, expected",
+    [
+        (None, SVC(), (0, 1)),
+        (None, SVR(), (-np.inf, 1)),
+        (None, make_pipeline(PCA(), KNeighborsClassifier()), (0, 1)),
+        (None, KMeans(), (-np.inf, np.inf)),
+        ("roc_auc", None, (0, 1)),
+        ("balanced_accuracy", None, (0, 1)),
+        ("matthews_corrcoef", None, (-1, 1)),
+        ("r2", None, (-np.inf, 1)),
+        ("neg_log_loss", None, (-np.inf, 0)),
+        ("neg_mean_absolute_error", None, (-np.inf, 0)),
+        (make_scorer(accuracy_score, normalize=False), None, (0, np.inf)),
+        (make_scorer(balanced_accuracy_score, adjusted=True), None, (-1, 1)),
+        (make_scorer(zero_one_loss, greater_is_better=False), None, (-1, 0)),
+        (make_scorer(mean_squared_error), None, (-np.inf, np.inf)),
+        (lambda estimator, X, y: 0.5, None, (-np.inf, np.inf)),
+    ],
+)
+def test_the_range_of_a_score(scoring, estimator, expected):
+    assert limits(scoring, estimator) == expected
 
 
 class OwnScore(ClassifierMixin, BaseEstimator):

@@ -28,6 +28,7 @@ from skhpo import (
 from skhpo.evaluation import open_dispatcher
 from skhpo.evaluation._dispatch import Waves
 from skhpo.evaluation._distributed import Distributed
+from skhpo.evaluation._task import run_folds
 from tests.evaluation.test_dispatch import evaluate, make_payload
 from tests.search.doors import SPACE, Script, X, assert_same_table, y
 from tests.search.spies import ConfigSpy, Toy
@@ -270,6 +271,65 @@ def test_a_fit_that_kills_worker_after_worker_is_a_failed_candidate(n_workers):
     scores = search.cv_results_["mean_test_score"]
     np.testing.assert_array_equal(scores, [0.2, np.nan, 0.4])
     assert "KilledWorker" in search.cv_results_["error"][1]
+
+
+def test_of_folds_that_went_together_only_the_deadly_one_has_failed(dask_threads):
+    """Dask gives up a task of three folds, then twice one of them."""
+    with on_dask():
+        dispatcher = open_dispatcher(None, "2*n_jobs", make_payload())
+    calls = []
+
+    def lose(function, handle, call, **options):
+        calls.append(call[2])
+        return dask_threads.submit(_lost if 1 in call[2] else _as_asked, handle, call)
+
+    dispatcher._killed = RuntimeError
+    dispatcher._client = SubmitBy(dispatcher._client, lose)
+    dispatcher.submit((0, {}, [0, 1, 2], None))
+    outcomes = dispatcher.get()
+    dispatcher.close(kill=False)
+    assert calls == [[0, 1, 2], [0], [1], [2]]
+    assert [outcome.fold for outcome in outcomes] == [0, 1, 2]
+    assert [outcome.error is not None for outcome in outcomes] == [False, True, False]
+
+
+class SubmitBy:
+    """A client of dask that submits in another way."""
+
+    def __init__(self, client, submit):
+        self._real, self.submit = client, submit
+
+    def __getattr__(self, name):
+        return getattr(self._real, name)
+
+
+def _as_asked(payload, call):
+    return run_folds(payload, *call)
+
+
+class Killed(RuntimeError):
+    allowed_failures = 0
+
+
+def _lost(payload, call):
+    raise Killed
+
+
+def test_cheap_folds_of_a_candidate_go_together(dask_threads, monkeypatch):
+    sizes = []
+    submit = Distributed.submit
+
+    def watch(self, call):
+        sizes.append(len(call[2]))
+        submit(self, call)
+
+    monkeypatch.setattr(Distributed, "submit", watch)
+    search = toy_search(Toy(), n_iter=30, cv=3, refit=False)
+    alone = search.fit(X, y).cv_results_
+    with on_dask():
+        assert_same_table(search.fit(X, y).cv_results_, alone)
+    assert sum(sizes) == 90
+    assert sizes.count(3) >= 20
 
 
 INTERRUPTED = """

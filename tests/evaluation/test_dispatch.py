@@ -1,6 +1,8 @@
 """Fold tasks on joblib's backends."""
 
 import os
+import pickle
+import shutil
 import threading
 
 import joblib
@@ -14,6 +16,7 @@ from sklearn.svm import SVC
 
 from skhpo.evaluation import Payload, open_dispatcher
 from skhpo.evaluation._dispatch import Inline, Queued, Waves
+from skhpo.evaluation._payload import PayloadFile
 
 X, y = load_iris(return_X_y=True)
 SPLITS = list(StratifiedKFold(3).split(X, y))
@@ -79,6 +82,26 @@ def test_the_payload_is_written_once_and_removed():
     evaluate(dispatcher, [{}, {}])
     dispatcher.close(kill=False)
     assert not os.path.exists(folder)
+
+
+def test_data_that_were_removed_are_a_clear_error(tmp_path):
+    file = PayloadFile.write(str(tmp_path), make_payload(), pickle.dumps)
+    shutil.rmtree(tmp_path)
+    with pytest.raises(FileNotFoundError, match="JOBLIB_TEMP_FOLDER") as error:
+        file.load()
+    assert str(tmp_path) in str(error.value)
+
+
+@pytest.mark.parametrize("how", ["environment", "parallel_config"])
+def test_the_payload_is_where_joblib_would_put_it(how, tmp_path, monkeypatch):
+    settings = {"temp_folder": str(tmp_path)}
+    if how == "environment":
+        monkeypatch.setenv("JOBLIB_TEMP_FOLDER", settings.pop("temp_folder"))
+    with joblib.parallel_config(backend="multiprocessing", **settings):
+        dispatcher = open_dispatcher(2, "2*n_jobs", make_payload())
+    assert os.path.dirname(dispatcher._folder.path) == str(tmp_path)
+    dispatcher.close(kill=False)
+    assert not [name for name in os.listdir(tmp_path) if name.startswith("skhpo")]
 
 
 def test_an_unpicklable_estimator_gets_one_clear_error():

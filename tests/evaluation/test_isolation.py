@@ -27,7 +27,7 @@ class Stage:
         self.tasks.append(task)
 
     def take_back(self, is_meant):
-        taken = [t for t in self.tasks if t.is_suspect and is_meant(t)]
+        taken = [t for t in self.tasks if is_meant(t)]
         self.tasks = [t for t in self.tasks if t not in taken]
         return taken
 
@@ -101,8 +101,9 @@ def test_of_a_call_only_the_guilty_fold_fails(isolate):
     assert errors(found[1]) == [False]
     assert ran == [
         (0, (0, 1, 2), False),
-        *((0, (fold,), True) for fold in range(3)),
+        *((0, (fold,), True) for fold in range(2)),
         (1, (0,), False),
+        (0, (2,), False),  # needs no fresh worker: the candidate has failed anyhow
     ]
 
 
@@ -121,9 +122,38 @@ def test_a_failed_candidate_needs_no_proof_for_its_other_folds(isolate):
     guilty = deadly(*((0, fold) for fold in range(4)))
     found, ran = isolate([(0, [fold]) for fold in range(4)], guilty)
     assert all(errors(found[number]) == [True] for number in range(4))
-    # each dies once, and one of them alone: five dead processes, not eight
-    assert [is_suspect for *_, is_suspect in ran].count(True) == 1
-    assert len(ran) == 5
+    # the first dies twice, the second once: three dead processes, not eight
+    assert ran == [(0, (0,), False), (0, (0,), True), (0, (1,), False)]
+    for number in (2, 3):
+        assert "was not run, since the worker processes of two other" in (
+            found[number][0].error
+        )
+
+
+@pytest.mark.parametrize("fit_timeout", [None, 10])
+def test_folds_of_one_call_need_no_workers_once_two_of_them_killed(
+    isolate, fit_timeout
+):
+    guilty = deadly(*((0, fold) for fold in range(5)))
+    found, ran = isolate([(0, [0, 1, 2, 3, 4]), (1, [0])], guilty, fit_timeout)
+    assert errors(found[0]) == [True] * 5 and errors(found[1]) == [False]
+    assert {folds for trial, folds, _ in ran if trial == 0 and len(folds) == 1} == {
+        (0,),
+        (1,),
+    }
+
+
+def test_what_comes_later_of_a_candidate_that_kills_is_not_run(isolate):
+    """As when the backend takes a few folds at a time."""
+    found, ran = isolate([(0, [0]), (0, [1])], deadly((0, 0), (0, 1)))
+    own, results = Stage.last, queue.SimpleQueue()
+    n_ran = len(ran)
+    isolation = own.report.__self__
+    isolation._results = results
+    isolation.submit(7, (0, {"C": 0}, [2]))
+    number, (outcome,) = results.get()
+    assert number == 7 and "was not run" in outcome.error
+    assert len(own.ran) == n_ran and own.tasks == []
 
 
 def test_the_text_says_how_it_died_and_what_may_be_the_reason(isolate):

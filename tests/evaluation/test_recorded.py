@@ -89,10 +89,10 @@ def test_begin_is_told_of_what_is_not_run():
 
 
 def test_without_workers_nothing_is_done_that_was_not_recorded():
-    recorded = Recorded(NoWorkers(), KNOWN)
+    recorded = Recorded(NoWorkers("a.jsonl"), KNOWN)
     recorded.submit((1, {}, [0, 1], None))
     recorded.submit((0, {}, [0], None))
     assert recorded.get() == [KNOWN[0, 0]]
-    with pytest.raises(CheckpointError, match="The checkpoint ends"):
+    with pytest.raises(CheckpointError, match="The checkpoint a.jsonl ends"):
         recorded.get()
     recorded.close(kill=False)

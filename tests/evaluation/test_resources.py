@@ -15,7 +15,7 @@ from sklearn.ensemble import (
 )
 from sklearn.linear_model import LogisticRegression, SGDClassifier, SGDRegressor
 from sklearn.model_selection import KFold
-from sklearn.naive_bayes import GaussianNB
+from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -107,6 +107,8 @@ def test_subclasses_and_libraries_are_known_by_name():
     assert info(Forest())["kind"] == "trees"
 
     class LGBMModel(BaseEstimator):
+        __module__ = "lightgbm.sklearn"
+
         def __init__(self, n_estimators=60, boosting_type="gbdt"):
             self.n_estimators = n_estimators
             self.boosting_type = boosting_type
@@ -122,28 +124,34 @@ def test_catboost_is_continued_only_with_a_learning_rate_of_its_own():
     class CatBoost(BaseEstimator):
         """Its get_params holds what was given, and nothing else."""
 
+        __module__ = "catboost.core"
+
         def __init__(self, **params):
             self.given = params
 
         def get_params(self, deep=True):
             return self.given
 
-    assert info(CatBoost(learning_rate=0.1))["param"] == "iterations"
-    assert info(CatBoost(learning_rate=0.1))["max"] == 1000
-    assert info(CatBoost(), searched=["learning_rate"])["mode"] == "continued"
-    given = info(CatBoost(learning_rate=0.1, num_trees=30))
+    still = {"random_strength": 0, "bootstrap_type": "No"}
+    assert info(CatBoost(learning_rate=0.1, **still))["param"] == "iterations"
+    assert info(CatBoost(learning_rate=0.1, **still))["max"] == 1000
+    searched = info(CatBoost(**still), searched=["learning_rate"])
+    assert searched["mode"] == "continued"
+    given = info(CatBoost(learning_rate=0.1, num_trees=30, **still))
     assert (given["param"], given["max"]) == ("num_trees", 30)
     with pytest.warns(UserWarning, match="derives from the number of rounds"):
-        assert info(CatBoost())["mode"] == "refitted"
+        assert info(CatBoost(**still))["mode"] == "refitted"
 
 
 def test_the_forest_of_a_boosting_library_is_not_boosted():
     class XGBModel(BaseEstimator):
+        __module__ = "xgboost.sklearn"
+
         def __init__(self, n_estimators=None):
             self.n_estimators = n_estimators
 
     class XGBRFClassifier(XGBModel):
-        pass
+        __module__ = "xgboost.sklearn"
 
     assert info(XGBModel())["max"] == 100
     assert info(XGBRFClassifier())["kind"] == "n_samples"
@@ -309,6 +317,105 @@ def test_what_cannot_be_is_said_before_the_first_fit(
         choose_resource(settings.pop("resource", "auto"), estimator, **settings)
 
 
+class Passes(RowSpy):
+    """Declares in an attribute that a call of partial_fit is an epoch."""
+
+    __skhpo_resource__ = "epochs"
+
+
+class Blocks(RowSpy):
+    """Has a partial_fit of which nothing is known."""
+
+
+def test_a_partial_fit_of_which_nothing_is_known_is_named():
+    found = info(Blocks())
+    assert (found["kind"], found["mode"]) == ("n_samples", "refitted")
+    assert "Blocks has a partial_fit" in found["why"]
+    assert "resource='epochs'" in found["why"]
+    in_pipeline = info(make_pipeline(StandardScaler(), Blocks()))
+    assert "resource='epochs'" in in_pipeline["why"]
+    for settings in ({"most": 300}, {"least": 100}):
+        with pytest.warns(UserWarning, match="count rows here.*resource='epochs'"):
+            info(Blocks(), **settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        info(Blocks())
+        info(Blocks(), "n_samples", most=300)  # rows were asked for
+        info(SVC(), most=300)
+    for settings in ({"most": 601}, {"least": 3}, {"least": 400, "most": 300}):
+        with (
+            pytest.raises(ValueError, match="resource='epochs'"),
+            pytest.warns(UserWarning, match="count rows here"),
+        ):
+            info(Blocks(), **settings)
+    with pytest.raises(ValueError, match="by its partial_fit.*resource='epochs'"):
+        choose_resource("sweeps", Blocks())
+    assert info(Blocks(), "epochs")["mode"] == "continued"
+
+
+def test_naive_bayes_counts_rows_twice_that_it_is_shown_twice():
+    for model in (GaussianNB(), make_pipeline(MultinomialNB())):
+        why = info(model, most=300)["why"]
+        assert "no further epoch" in why and "count twice" in why
+
+
+def test_an_estimator_declares_its_resource_in_a_method_or_an_attribute():
+    class ByObject(RowSpy):
+        __skhpo_resource__ = Sweeps()
+
+    class ByClass(RowSpy):
+        __skhpo_resource__ = Sweeps
+
+    class ByMethod(RowSpy):
+        def __skhpo_resource__(self):
+            return "epochs"
+
+    class ByRows(SGDClassifier):
+        __skhpo_resource__ = "n_samples"
+
+    class ByParameter(LogisticRegression):
+        __skhpo_resource__ = "max_iter"
+
+    for kind, expected in [
+        (Passes, "epochs"),
+        (ByMethod, "epochs"),
+        (ByObject, "sweeps"),
+        (ByClass, "sweeps"),
+        (ByRows, "n_samples"),
+    ]:
+        assert info(kind())["kind"] == expected
+        assert info(make_pipeline(StandardScaler(), kind()))["kind"] == expected
+    assert info(Passes())["mode"] == "continued"
+    assert info(Passes(), "epochs")["kind"] == "epochs"
+    pipeline = make_pipeline(StandardScaler(), ByParameter())
+    assert info(pipeline)["param"] == "byparameter__max_iter"
+
+
+def test_networks_of_skorch_go_on_by_epochs_of_one_pass():
+    class NeuralNetClassifier(RowSpy):
+        __module__ = "skorch.classifier"
+
+        def __init__(self, max_epochs=10):
+            self.max_epochs = max_epochs
+
+    assert info(NeuralNetClassifier(1))["kind"] == "epochs"
+    found = info(NeuralNetClassifier())
+    assert found["kind"] == "n_samples"
+    assert "Set max_epochs=1" in found["why"]
+
+
+def test_a_step_that_is_searched_grows_by_rows():
+    found = info(CLF, searched=["clf", "clf__alpha"])
+    assert found["kind"] == "n_samples"
+    assert "'clf' is in the search space" in found["why"]
+
+
+@pytest.mark.parametrize("word", ["samples", "n_sample", "rows"])
+def test_rows_under_another_name_are_understood(word):
+    with pytest.raises(ValueError, match="Did you mean 'n_samples'"):
+        choose_resource(word, SVC())
+
+
 def test_weights_that_partial_fit_does_not_take_are_refused():
     class Weightless(RowSpy):
         def partial_fit(self, X, y, classes=None):
@@ -344,15 +451,16 @@ def test_an_own_resource_must_count_by_a_parameter_that_exists():
         choose_resource(Wrong(), HasSweeps())
 
 
-def test_a_pipeline_that_resamples_grows_by_rows():
+def test_a_pipeline_that_resamples_goes_on_and_says_what_resamples():
     class Resampler(StandardScaler):
         def fit_resample(self, X, y):
             return X, y
 
     pipeline = make_pipeline(Resampler(), SGDClassifier())
-    assert info(pipeline)["kind"] == "n_samples"
-    with pytest.raises(ValueError, match="resource='epochs' needs partial_fit"):
-        choose_resource("epochs", pipeline)
+    for chosen in (choose_resource(name, pipeline) for name in ("auto", "epochs")):
+        assert chosen.kind == "epochs"
+        assert chosen.why.endswith("resampled once per model, by Resampler.")
+    assert "resampled" not in choose_resource("auto", SGDClassifier()).why
 
 
 # ---- from where to where

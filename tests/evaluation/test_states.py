@@ -1,14 +1,24 @@
 """Where models wait between rungs."""
 
 import gc
+import json
 import os
+import platform
+import shutil
+import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn.linear_model import SGDClassifier
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+import skhpo
+from skhpo._errors import CheckpointError
 from skhpo.evaluation._states import KeptStates, StateStore, open_store, pack, unpack
 from skhpo.evaluation._stepper import Model
 
@@ -31,6 +41,41 @@ def test_what_was_defined_on_the_spot_travels_too():
     model = Model(FunctionTransformer(lambda X: X + shift))
     back = unpack(pack(model))
     assert back.estimator.transform(np.zeros((1, 1))) == 3.0
+
+
+class Own(SGDClassifier):
+    pass
+
+
+def test_a_class_of_main_can_be_read_by_every_process(monkeypatch):
+    main = sys.modules["__main__"]
+    monkeypatch.setattr(Own, "__module__", "__main__")
+    monkeypatch.setattr(main, "Own", Own, raising=False)
+    state = pack(Model(Own(alpha=0.5)))
+    read = "import sys, pickle; print(pickle.load(sys.stdin.buffer).estimator.alpha)"
+    done = subprocess.run(
+        [sys.executable, "-c", read], input=state, capture_output=True, check=True
+    )
+    assert float(done.stdout) == 0.5
+
+
+def test_a_state_names_the_versions_of_what_wrote_it():
+    state = pack(Model(make_pipeline(FunctionTransformer(), Own())))
+    versions = json.loads(state.splitlines()[-1])
+    assert versions.pop("python") == platform.python_version()
+    assert versions.pop("tests") == "None"
+    packages = {"numpy": np, "sklearn": sklearn, "skhpo": skhpo}
+    assert versions == {name: module.__version__ for name, module in packages.items()}
+
+
+def test_a_file_that_is_gone_is_no_state(tmp_path):
+    store = open_store("disk", tmp_path)
+    store.put("a", b"1")
+    shutil.rmtree(store.get("a").parent)  # as cleaners of temporary folders do
+    assert store.get_bytes("a") is None
+    assert unpack(store.get("a")) is None
+    store.put("b", b"2")
+    assert store.get_bytes("b") == b"2"
 
 
 def test_what_cannot_be_pickled_is_no_state():
@@ -169,6 +214,100 @@ def test_a_kept_state_that_was_changed_is_not_used(content, tmp_path):
 
 def test_a_disk_without_room_is_a_warning(tmp_path):
     folder = tmp_path / "models"
+    store = KeptStates(folder)
     folder.write_text("a file where the folder should be")
     with pytest.warns(UserWarning, match="could not be kept on disk"):
-        KeptStates(folder).put((0, 0), b"state")
+        store.put((0, 0), b"state")
+
+
+def test_a_folder_of_models_is_for_its_user_alone(tmp_path):
+    store = KeptStates(tmp_path / "deep" / "models")
+    store.put((0, 0), b"state")
+    assert stat.S_IMODE((tmp_path / "deep" / "models").stat().st_mode) == 0o700
+
+
+STRANGE_NAMES = [
+    *("best.pickle", "notes.txt", "2-0-final.pickle", "0-0-ABCDEF12.pickle"),
+    *("0-0-abcdef12.pickle.bak", "x0-0-abcdef12.pickle", "0-0-abcdef123.pickle"),
+    *("0-0-abcdef12", ".hidden", "0-0-0-abcdef12.pickle"),
+]
+
+
+@pytest.mark.parametrize("name", STRANGE_NAMES)
+def test_a_folder_with_files_of_others_is_refused(name, tmp_path):
+    KeptStates(tmp_path).put((0, 0), b"state")
+    (tmp_path / name).write_text("mine")
+    before = sorted(os.listdir(tmp_path))
+    with pytest.raises(CheckpointError, match="holds other files: '.*Move it away"):
+        KeptStates(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_a_file_of_models_must_be_a_file(kind, tmp_path):
+    (tmp_path / "other").mkdir()
+    place = tmp_path / "models" / "0-0-abcdef12.pickle"
+    place.parent.mkdir()
+    if kind == "folder":
+        place.mkdir()
+    else:
+        place.symlink_to(tmp_path / "other")
+    with pytest.raises(CheckpointError, match="holds other files"):
+        KeptStates(place.parent)
+    assert os.path.lexists(place)
+
+
+def make_file(folder):
+    folder.write_text("mine")
+
+
+def make_link(folder):
+    (folder.parent / "elsewhere").mkdir()
+    folder.symlink_to(folder.parent / "elsewhere")
+
+
+def make_open(folder):
+    folder.mkdir()
+    folder.chmod(0o777)
+
+
+def make_open_file(folder):
+    folder.mkdir(mode=0o755)
+    (folder / "0-0-abcdef12.pickle").write_text("mine")
+    (folder / "0-0-abcdef12.pickle").chmod(0o666)
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="needs users and modes")
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (make_file, "is no folder"),
+        (make_link, "is a symbolic link"),
+        (make_open, "can be written by others .mode 777"),
+        (make_open_file, "holds other files"),
+    ],
+)
+def test_a_folder_that_others_can_change_is_refused(make, reason, tmp_path):
+    make(tmp_path / "models")
+    with pytest.raises(CheckpointError, match=reason):
+        KeptStates(tmp_path / "models")
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="needs users")
+def test_a_folder_of_another_user_is_refused(tmp_path, monkeypatch):
+    store = KeptStates(tmp_path)
+    other = os.getuid() + 1
+    monkeypatch.setattr(os, "getuid", lambda: other)
+    with pytest.raises(CheckpointError, match="belongs to another user"):
+        KeptStates(tmp_path)
+    with pytest.warns(UserWarning, match="belongs to another user"):
+        store.put((0, 0), b"state")
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_came_into_the_folder_later_stays(tmp_path):
+    store = KeptStates(tmp_path)
+    store.put((0, 0), b"state")
+    (tmp_path / "notes.pickle").write_text("mine")
+    store.discard()
+    assert os.listdir(tmp_path) == ["notes.pickle"]

@@ -485,14 +485,13 @@ def test_an_own_resource_may_return_another_object_and_counts_by_its_parameter()
 # ---- boosting libraries
 
 
-class XGBModel:
-    """The shape of xgboost's: rounds on top of ``xgb_model``."""
-
-
 def make_booster():
+    """Return a class of the shape of xgboost's: rounds on top of ``xgb_model``."""
     from sklearn.base import BaseEstimator
 
-    class Booster(XGBModel, BaseEstimator):
+    class XGBModel(BaseEstimator):
+        __module__ = "xgboost.sklearn"
+
         def __init__(self, n_estimators=None, random_state=None):
             self.n_estimators = n_estimators
             self.random_state = random_state
@@ -502,12 +501,12 @@ def make_booster():
             self.rounds_ = old + [self.random_state] * self.n_estimators
             return self
 
-    return Booster
+    return XGBModel
 
 
 def test_a_booster_goes_on_from_its_last_rounds():
     Booster = make_booster()
-    chosen = choose_resource("auto", Booster())
+    chosen = choose_resource("auto", Booster(), exact=False)
     assert chosen.param == "n_estimators"
     model = train(chosen, Booster(), X, y, Step(2, SEEDS))
     model = train(chosen, Booster(), X, y, Step(5, SEEDS), model)
@@ -518,6 +517,10 @@ def test_a_booster_goes_on_from_its_last_rounds():
     assert model.estimator.get_params() == {"n_estimators": 5, "random_state": None}
     seeded = train(chosen, Booster(random_state=3), X, y, Step(2, SEEDS))
     assert seeded.estimator.rounds_ == [3, 3]
+    chosen = choose_resource("auto", Booster())  # nothing is drawn: one seed for life
+    model = train(chosen, Booster(), X, y, Step(2, SEEDS))
+    model = train(chosen, Booster(), X, y, Step(5, SEEDS), model)
+    assert len(set(model.estimator.rounds_)) == 1
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])

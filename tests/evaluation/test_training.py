@@ -2,15 +2,18 @@
 
 import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn.decomposition import PCA
 from sklearn.linear_model import SGDClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 
+import skhpo
 from skhpo._types import Job, Proposal
 from skhpo.evaluation import (
     FoldEvaluator,
@@ -25,7 +28,8 @@ from skhpo.evaluation import (
     swappable,
 )
 from skhpo.evaluation._rows import nest_rows
-from skhpo.evaluation._stepper import Seeds
+from skhpo.evaluation._states import pack
+from skhpo.evaluation._stepper import Model, Seeds
 from skhpo.evaluation._task import Payload, fit_fold
 
 from .growers import RowSpy
@@ -73,11 +77,39 @@ def test_rows_are_cut_in_the_training_part_only():
     assert fit_fold(search, 0, {}, 0, stage=Stage(10, 0)).units == 10
 
 
-def test_a_state_that_cannot_be_read_is_a_failed_fit():
-    broken = Stage(9, 0, {0: b"not a pickle"})
-    outcome = fit_fold(payload(SGDClassifier()), 0, {}, 0, stage=broken)
-    assert outcome.stage == "fit"
-    assert "Unpickling" in outcome.error
+class Unreadable(SGDClassifier):
+    """Cannot be loaded, as when a library renamed an attribute."""
+
+    def __setstate__(self, state):
+        raise KeyError("no attribute of that name")
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        b"not a pickle",
+        b"not a pickle\n{}",
+        Path("no", "such", "file"),
+        pack(Model(Unreadable())),
+        pack(Model(SGDClassifier(), units=10)),  # of another trial
+    ],
+)
+def test_a_model_that_cannot_be_read_is_trained_again(state):
+    search, (a, b) = sgd_payload(), segments(*ETAS[:2])
+    stages = [Stage(6, 1, states, (a,)) for states in ({}, {0: state})]
+    want, found = (fit_fold(search, 0, b.params, 0, stage=stage) for stage in stages)
+    assert found.error is None
+    assert (found.test_scores, found.units) == (want.test_scores, 6)
+
+
+@pytest.mark.parametrize("package", [sklearn, np, skhpo])
+def test_a_model_of_other_versions_is_trained_again(package, monkeypatch):
+    search = payload(SGDClassifier(), top=9)
+    state = fit_fold(search, 0, {}, 0, stage=Stage(3, 0)).state
+    again = Stage(6, 0, {0: state})
+    assert fit_fold(search, 0, {}, 0, stage=again).units == 3
+    monkeypatch.setattr(package, "__version__", "0.0")
+    assert fit_fold(search, 0, {}, 0, stage=again).units == 6
 
 
 # ---- models of another candidate

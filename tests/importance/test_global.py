@@ -231,6 +231,62 @@ def test_a_halving_search_counts_its_last_rung(data):
     assert found.reason is not None  # so few are no evidence
 
 
+def test_six_settings_of_three_parameters_are_no_evidence():
+    space = {"a": (0.0, 1.0), "b": (0.0, 1.0), "c": (0.0, 1.0)}
+    found = importance_of(searched(space, lambda p: p["a"], 6))
+    assert found.surrogate_score > 0.3 and not found.is_enough
+    assert repr(found).splitlines()[1:] == [
+        "Not enough evidence: 6 settings of 3 parameters, at least 15 needed."
+    ]
+    assert set(found.importances["verdict"]) == {"unclear"}
+
+
+def test_a_parameter_is_dismissed_on_ten_settings_each_and_a_narrow_interval():
+    space = {"a": (0.0, 1.0), "b": (0.0, 1.0), "one": [7]}
+    few = importance_of(searched(space, lambda p: p["a"], 19))
+    many = importance_of(searched(space, lambda p: p["a"], 20))
+    unsure = importance_of(searched(space, lambda p: p["a"], 20), n_boot=0)
+    for found in (few, many, unsure):
+        assert found.is_enough and found.importances.loc["b", "importance"] < 0.05
+        assert found.importances.loc["a", "verdict"] == "important"
+    assert few.importances.loc["b", "verdict"] == "unclear"
+    assert many.importances.loc["b", "verdict"] == "unimportant"
+    assert unsure.importances.loc["b", "verdict"] == "unclear"
+
+
+def test_a_wide_interval_dismisses_nothing():
+    wide = searched(SPACE, lambda p: p["a"] + 0.25 * p["b"], 50, noise=0.12)
+    table = importance_of(wide).importances
+    assert (table["high"] >= 0.1).any()
+    assert not (table.loc[table["high"] >= 0.1, "verdict"] == "unimportant").any()
+
+
+def test_shares_lie_between_0_and_1():
+    for seed in range(3):
+        space = {"a": (0.0, 1.0), "b": (0.0, 1.0)}
+        search = searched(space, lambda p: p["a"], 12, seed=seed, noise=0.1)
+        found = importance_of(search, interactions=True)
+        shares = found.importances[["importance", "low", "high", "main"]]
+        assert ((shares >= 0) & (shares <= 1)).all(axis=None)
+        assert (found.importances["main"] <= found.importances["importance"]).all()
+        assert found.interactions["high"].max() <= 1
+
+
+def test_the_choice_among_alternatives_has_a_name_of_its_own():
+    space = [{"C": (0.0, 1.0)}, {"gamma": (0.0, 1.0)}]
+    search = searched(space, lambda p: 5 * ("C" in p), 40)
+    found = importance_of(search, interactions=True)
+    assert found.importances.index[0] == "(which alternative)"
+    assert "(which alternative)" in set(found.interactions["first"])
+    assert "<branch>" not in repr(found)
+
+
+@pytest.mark.parametrize("size", [1e300, 1e-300])
+def test_scores_of_any_size_are_ranked(size):
+    found = importance_of(searched(SPACE, lambda p: size * additive(p), 50))
+    assert found.is_enough and found.importances.index[0] == "b"
+
+
 # ---- bad input
 
 

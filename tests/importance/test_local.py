@@ -6,7 +6,13 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.tree import DecisionTreeClassifier
 
 from skhpo import BayesSearchCV, Categorical, Integer
-from skhpo.importance import ablation, local_importance, tune_first
+from skhpo.importance import (
+    ablation,
+    local_importance,
+    search_importance,
+    tune_first,
+)
+from skhpo.importance._marginal import marginals
 from tests.importance.helpers import searched
 
 SPACE = {
@@ -98,6 +104,48 @@ def test_values_in_the_text_are_written_as_python_writes_them():
     assert "best near True" in text
     assert any(f"best near {n}" in text for n in (6, 7, 8)), text
     assert "np." not in text
+
+
+def test_none_is_none_and_no_nan():
+    space = {"depth": [None, 1, 2.5], "a": (0.0, 1.0)}
+    search = searched(space, lambda p: p["a"] + 2 * (p["depth"] is None), 30)
+    found = local_importance(search)
+    assert found.profiles["depth"]["value"].tolist() == [None, 1, 2.5]
+    assert found.importances["best_value"].to_dict()["depth"] is None
+    assert "best near None" in tune_first(search) and "nan" not in tune_first(search)
+
+
+def test_all_that_reports_rests_on_the_same_evidence():
+    for n in (8, 16, 30):
+        search = searched(SPACE, product, n, noise=0.3)
+        whole, local = search_importance(search), local_importance(search)
+        assert local.surrogate_score == whole.surrogate_score
+        assert local.doubt == whole.doubt == marginals(search).doubt
+        assert whole.is_enough != tune_first(search).startswith("Not enough evidence")
+
+
+def test_the_list_has_the_figures_and_verdicts_of_the_table():
+    search = searched(SPACE, product, 80)
+    table = search_importance(search).importances
+    lines = str(tune_first(search)).splitlines()
+    for number, (name, row) in enumerate(table.iterrows(), 1):
+        if row.verdict == "important":
+            share = f"{row.importance:.0%} of the variance [{row.low:.0%}, "
+            assert lines[number].startswith(f"{number}. {name}: {share}")
+    left = set(table.index[table["verdict"] == "unimportant"])
+    assert f"Leave alone: {', '.join(left)} (" in lines[-1]
+
+
+def test_too_few_settings_leave_nothing_alone():
+    text = str(tune_first(searched(SPACE, product, 39)))
+    assert "Leave alone" not in text
+    assert "Not enough evidence to leave alone: " in text
+
+
+def test_a_notebook_shows_lines():
+    text = tune_first(searched(SPACE, product, 80))
+    assert isinstance(text, str) and repr(text) == str(text)
+    assert "\n1. " in repr(text)
 
 
 # ---- from the default to the best

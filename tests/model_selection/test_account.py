@@ -7,6 +7,7 @@ from sklearn.linear_model import SGDClassifier
 from sklearn.model_selection import GridSearchCV
 
 from skhpo import BayesSearchCV, HyperbandSearchCV, PBTSearchCV, TargetReached
+from skhpo.model_selection import confirm
 from skhpo.model_selection._account import Account, duration
 from tests.search.doors import X, doors_at_all, n_rows, y
 from tests.search.spies import Toy
@@ -71,6 +72,9 @@ def test_when_everything_failed_there_is_no_best():
     with pytest.raises(ValueError, match="fits failed"):
         search.fit(X, y)
     assert "Best: none, since every candidate failed" in search.summary()
+    with pytest.raises(AttributeError, match="no best row: every candidate failed"):
+        confirm(search, X, y)
+    assert not hasattr(search, "score_estimate_")
     assert "There is no model" in search.summary()
 
 

@@ -325,7 +325,11 @@ def test_leave_one_out_of_scikit_learn_is_no_miracle():
 
 def estimate(bias=0.05, sd=0.05, **more):
     return ScoreEstimate(
-        score=0.7, bias=bias, method="?", n_candidates=100, sd=sd, df=1000, **more
+        score=0.7,
+        bias=bias,
+        method="?",
+        n_candidates=100,
+        **{"sd": sd, "df": 1000, "limits": (0.0, 1.0), **more},
     )
 
 
@@ -345,7 +349,7 @@ def test_a_warning_is_given_only_on_demand():
     [
         estimate(bias=0.019, sd=0.001),
         estimate(bias=0.05, sd=0.11),
-        ScoreEstimate(-100.0, 1.9, "?", 9, bounded=False, sd=0.1, df=100),
+        ScoreEstimate(-100.0, 1.9, "?", 9, sd=0.1, df=100),
     ],
 )
 def test_a_small_optimism_is_not_worth_a_warning(quiet):
@@ -359,9 +363,79 @@ def test_an_interval_needs_a_level_between_0_and_1():
         estimate().interval(95)
 
 
-def test_the_interval_of_a_bounded_score_ends_at_one():
-    assert estimate(sd=1.0).interval()[1] == 1
-    assert estimate(sd=1.0, bounded=False).interval()[1] > 1
+def test_the_interval_ends_where_the_metric_does():
+    assert estimate(sd=1.0).interval() == (0, 1)
+    low, high = estimate(sd=1.0, limits=(-np.inf, np.inf)).interval()
+    assert low < 0 and high > 1
+
+
+@pytest.mark.parametrize("kind", ["squared error", "AUC", "log loss", "R2"])
+@pytest.mark.parametrize("stored", [True, False])
+def test_no_estimate_leaves_the_range_of_its_metric(kind, stored):
+    search = fitted(**KINDS[kind], store_predictions=stored, cv=3)
+    low, high = search.score_estimate_.limits
+    expected = {"AUC": (0, 1), "R2": (-np.inf, 1)}.get(kind, (-np.inf, 0))
+    assert (low, high) == expected
+    start, end = search.score_estimate_.interval(0.999)
+    assert low <= start <= search.score_estimate_.score <= end <= high
+
+
+def test_a_bias_that_the_folds_do_not_show_is_not_said_to_be_0():
+    grid = GridSearchCV(KNN, {"n_neighbors": [1, 30]}, cv=3).fit(X, y)
+    for fold in range(3):  # the winner leads on each
+        grid.cv_results_[f"split{fold}_test_score"][grid.best_index_] = 0.7 + fold / 9
+    found = score_estimate(grid)
+    assert found.bias == 0 and not found.is_measured
+    text = summary(grid)
+    assert "No estimate of its optimism: not enough evidence" in text
+    assert "flatter" not in text and "Estimate without" not in text
+    assert "not enough evidence for a bias" in repr(found)
+
+
+def test_equal_folds_have_no_interval():
+    grid = GridSearchCV(KNN, {"n_neighbors": [1, 30]}, cv=3).fit(X, y)
+    for fold in range(3):
+        grid.cv_results_[f"split{fold}_test_score"][:] = [0.9, 0.8]
+    found = score_estimate(grid)
+    assert found.interval() == (0, 1) and not found.has_interval
+    assert "not enough evidence for an interval" in summary(grid)
+
+
+@pytest.mark.parametrize("size", [1e300, 1e-300])
+def test_scores_of_any_size_have_an_interval(size):
+    def scoring(model, X, y):
+        return size * (model.score(X, y) + model.n_neighbors / 100)
+
+    with np.errstate(over="ignore"):  # of the std_test_score, as scikit-learn has it
+        search = fitted(scoring=scoring, store_predictions=False)
+    low, high = search.score_estimate_.interval()
+    assert 0 < low < search.score_estimate_.score < high < 2 * size
+    text = search.summary()
+    assert "nan" not in text and "inf" not in text
+    assert max(map(len, text.splitlines())) <= 88
+
+
+def test_a_single_fold_has_no_spread():
+    search = fitted(cv=ShuffleSplit(1, random_state=0), store_predictions=False)
+    text = search.summary()
+    assert "8 candidates, 1 fold, 8 fits" in text
+    assert "(std" not in text and "nan" not in text
+
+
+def test_nothing_was_stopped_early_where_nothing_was():
+    rate = {"alpha": (1e-5, 1e-1, "log-uniform")}
+    options = dict(max_resource=4, cv=3, random_state=0)
+    sgd = SGDClassifier(random_state=0)
+    whole = HyperbandSearchCV(sgd, rate, n_candidates=3, min_resource=4, **options)
+    assert "stopped early" not in str(whole.fit(X, y).score_estimate_.reservations)
+    rungs = HyperbandSearchCV(sgd, rate, n_candidates=4, **options).fit(X, y)
+    n = int(np.sum(rungs.cv_results_["status"] == "stopped"))
+    assert n and f"{n} candidate" in str(rungs.score_estimate_.reservations)
+
+
+def test_a_summary_shows_its_lines():
+    text = fitted().summary()
+    assert isinstance(text, str) and repr(text) == str(text)
 
 
 def test_the_repr_says_it_all():

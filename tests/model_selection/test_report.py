@@ -66,7 +66,30 @@ def test_the_paired_test_is_that_of_nadeau_and_bengio():
 def test_the_winner_may_be_the_default():
     same = np.array([0.5, 0.7, 0.9])
     gain = paired_gain(same, same, n_splits=3)
-    assert gain == {"mean": 0.0, "interval": (0.0, 0.0), "p_value": 1.0}
+    assert gain == {"mean": 0.0, "interval": None, "p_value": None}
+
+
+def test_equal_differences_and_failures_are_not_tested():
+    own = np.array([0.5, 0.7, 0.9])
+    nothing = {"interval": None, "p_value": None}
+    gain = paired_gain(own, own - 0.1, n_splits=3)
+    assert gain == {"mean": pytest.approx(0.1), **nothing}
+    failed = paired_gain(own, np.array([0.5, np.nan, 0.9]), n_splits=3)
+    assert failed == {"mean": None, **nothing}
+    assert paired_gain(own[:1], own[1:2], n_splits=1) == {
+        "mean": pytest.approx(-0.2),
+        **nothing,
+    }
+
+
+def test_no_gain_is_wider_than_the_range_of_the_metric():
+    own, other = np.array([0.9, 0.5]), np.array([0.1, 0.5])
+    low, high = paired_gain(own, other, n_splits=2, limits=(0, 1))["interval"]
+    assert (low, high) == (-1, 1)
+    x = np.r_[np.linspace(0.1, 0.8, 20), 0.99]
+    value = value_of_doubling(x, most=1.0)
+    assert 0 < value["gain"] <= 0.01 + 1e-12 and value["interval"][1] <= 0.01 + 1e-12
+    assert value_of_doubling(x)["gain"] > 0.01
 
 
 # ---- edges
@@ -122,7 +145,13 @@ def test_a_space_that_cannot_be_read_has_no_edges():
         def rvs(self, random_state=None):
             return 1.0
 
-    assert edges(Fitted({"C": 1.0}, param_distributions={"C": Odd()})) == {}
+    assert edges(Fitted({"C": 1.0}, param_distributions={"C": Odd()})) is None
+    assert edges(Fitted({"C": 1e9}, search_space={"C": (0.1, 1.0)})) is None
+
+
+def test_the_choice_among_alternatives_has_no_edge():
+    space = [{"C": (0.1, 10.0)}, {"C": [1, 2]}, {"kind": ["a"]}]
+    assert edges(Fitted({"kind": "a"}, search_space=space)) == {}
 
 
 # ---- the whole
@@ -183,3 +212,30 @@ def test_a_report_without_an_estimate_of_the_optimism():
     assert report.to_dict()["optimism"] is None
     assert "cannot be estimated" in repr(report)
     assert "Too few candidates" in repr(report)
+
+
+def test_one_seed_and_a_winner_that_is_the_default_need_no_numbers():
+    search = GridSearchCV(KNN, {"n_neighbors": [5]}, cv=3).fit(X, y)
+    report = tuning_report(search, X, y, top=1, seeds=1, pictures=False)
+    text = repr(report)
+    assert "on 1 new seed." in text and "from seed to seed" not in text
+    assert "none, they score the same on all new folds" in text
+    assert report.stability == {"sd_seed": None, "share_best": None}
+    assert "nan" not in text and "p = 1" not in text
+
+
+def test_a_flat_curve_is_no_evidence_of_a_gain():
+    search = GridSearchCV(KNN, {"n_neighbors": list(range(1, 10))}, cv=3).fit(X, y)
+    search.cv_results_["mean_test_score"][:] = 0.7
+    text = repr(tuning_report(search, X, y, top=1, seeds=2, pictures=False))
+    assert "Twice as many candidates: not enough evidence" in text
+
+
+def test_what_fails_on_new_splits_is_said_to_have_failed():
+    search = GridSearchCV(KNN, {"n_neighbors": [1, 5]}, cv=3).fit(X, y)
+    search.cv_results_["params"][search.best_index_] = {"n_neighbors": 1000}
+    with pytest.warns(UserWarning, match="Scoring failed"):
+        report = tuning_report(search, X, y, top=1, seeds=2, pictures=False)
+    text = repr(report)
+    assert "no score, since a fit failed, on 2 new seeds." in text
+    assert "not known, since a fit failed" in text and "nan" not in text

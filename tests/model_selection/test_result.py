@@ -64,6 +64,27 @@ def test_one_fold_alone_has_the_pooled_interval_only():
     assert "95 %" in repr(result())
 
 
+def test_the_interval_ends_where_the_metric_does():
+    wide = dict(pooled_se=None, limits=(0.0, 1.0))
+    assert tuple(result(**wide).interval(0.9999)) == (0, 1)
+    assert result(**wide).interval(0.8).low > 0
+
+
+def test_equal_scores_have_no_interval():
+    for pooled_se in (None, 0.0):
+        one = result(test_score=np.ones(4), pooled_se=pooled_se, limits=(0.0, 1.0))
+        assert tuple(one.interval()) == (0, 1)
+        assert "not enough evidence for an interval" in repr(one)
+    nothing = result(test_score=np.array([0.8, np.nan, 0.9, 1]), pooled_se=None)
+    assert "not known, 3 of 4 folds" in repr(nothing) and "nan" not in repr(nothing)
+
+
+def test_what_is_made_of_the_entries_completes_by_tab():
+    names = dir(result())
+    assert {"score", "optimism", "interval", "test_score", "n_folds"} <= set(names)
+    assert len(names) == len(set(names))
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [

@@ -13,6 +13,7 @@ from skhpo.schedulers import (
     hyperband_brackets,
     median_bracket,
     plan,
+    with_full_place,
 )
 from skhpo.schedulers._brackets import halve, resource_ladder, share_out
 
@@ -212,3 +213,33 @@ def test_what_cannot_be_planned_is_said(r, R, factor, n, message):
     for brackets in (halving_bracket, hyperband_brackets):
         with pytest.raises(ValueError, match=message):
             brackets(r, R, factor, n)
+
+
+# ---- a place that trains in full
+
+
+def units_of(brackets):
+    return sum(sum(bracket.units_continued) for bracket in brackets)
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4])
+@pytest.mark.parametrize("max_resource", [27, 81, 100])
+def test_a_full_place_costs_no_more_units(max_resource, factor):
+    for brackets in (
+        [halving_bracket(1, max_resource, factor)],
+        hyperband_brackets(1, max_resource, factor, n_candidates=20),
+        [median_bracket(1, max_resource, 20)],
+    ):
+        changed = with_full_place(brackets)
+        assert units_of(changed) <= units_of(brackets)
+        assert changed[-1].resources == (max_resource,)
+
+
+def test_brackets_that_train_in_full_stay_as_they_are():
+    brackets = hyperband_brackets(1, 81, 3)
+    assert with_full_place(brackets) == brackets
+
+
+def test_a_bracket_that_is_too_small_to_pay_stays_as_it_is():
+    brackets = (halving_bracket(9, 27, 3, n_candidates=3),)
+    assert with_full_place(brackets) == brackets

@@ -12,6 +12,7 @@ from skhpo.schedulers import (
     hyperband_brackets,
     median_bracket,
     plan,
+    with_full_place,
 )
 from skhpo.testing import SchedulerContract
 
@@ -52,6 +53,34 @@ class TestHyperbandOfFewCandidatesTwice(SchedulerContract):
 
     def make(self):
         return SuccessiveHalving(self.brackets, n_iterations=2)
+
+
+class TestHyperbandInFullFirst(SchedulerContract):
+    brackets = hyperband_brackets(1, 27, 3)
+    max_resource = 27
+    n_units, n_candidates = units(brackets), sum(b.n_candidates[0] for b in brackets)
+
+    def make(self):
+        return SuccessiveHalving(self.brackets, full_first=True)
+
+
+class TestAsynchronousHalvingWithOneInFull(SchedulerContract):
+    bracket, full = with_full_place([halving_bracket(1, 27, 3)])
+    max_resource = 27
+    n_units = units([bracket, full])
+    n_candidates = bracket.n_candidates[0] + 1
+
+    def make(self):
+        return AsynchronousHalving(self.bracket, n_full=1)
+
+
+class TestMedianStoppingWithOneInFullFirst(SchedulerContract):
+    bracket, full = with_full_place([median_bracket(1, 27, 12)])
+    max_resource = 27
+    n_units, n_candidates = units([bracket, full]), 12
+
+    def make(self):
+        return MedianStopping(self.bracket, n_full=1, full_first=True)
 
 
 class TestHyperbandOfOneRung(SchedulerContract):

@@ -271,3 +271,40 @@ def test_the_account_of_models_is_what_a_look_at_all_trials_finds(seed, size):
     assert len(looked) > 13
     assert search.kept == looked
     assert scheduler.may_continue() == set()
+
+
+# ---- for a search that may end at any time
+
+
+def starts(scheduler):
+    """Return the brackets of the candidates, in the order of starting."""
+    search = SimulatedSearch(scheduler, n_points=3)
+    search.run()
+    return [t.job.labels["bracket"] for t in search.trials if t.job.parent is None]
+
+
+def test_a_candidate_in_full_comes_before_each_bracket():
+    brackets = hyperband_brackets(1, 9, 3)
+    plain, mixed = (
+        starts(SuccessiveHalving(brackets, full_first=first)) for first in (False, True)
+    )
+    assert plain == [0] * 9 + [1] * 5 + [2] * 3
+    assert mixed == [2] + [0] * 9 + [2] + [1] * 5 + [2]
+
+
+@pytest.mark.parametrize("n_commits", [3, 10, 20])
+def test_wherever_time_ends_something_is_trained_in_full(n_commits):
+    brackets = hyperband_brackets(1, 27, 3)
+    search = SimulatedSearch(SuccessiveHalving(brackets, full_first=True), n_points=3)
+    search.run(n_commits)
+    started = [t.job.resource for t in search.trials]
+    assert started[0] == 27
+    while search.clock.now < 27:
+        n_commits += 1
+        search.run(n_commits)
+    assert 27 in [t.job.resource for t in search.committed]
+
+
+def test_the_first_time_may_have_other_brackets():
+    scheduler = SuccessiveHalving([NINE], 2, first=[NINE.resized(3)])
+    assert len(starts(scheduler)) == 3 + 9

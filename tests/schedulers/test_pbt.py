@@ -295,3 +295,17 @@ def test_those_that_go_on_are_started_before_those_that_copy():
     driver = Driver(PopulationBased(8, STEPS))
     driver.step(EIGHT)
     assert events(driver.jobs()) == ["continue"] * 6 + ["exploit"] * 2
+
+
+def test_a_member_that_stays_never_copies():
+    def stays(trial):
+        return trial.candidate == 0
+
+    for exploit in ("truncation", "tournament"):
+        search = SimulatedSearch(
+            PopulationBased(8, [3, 6, 9, 12], exploit, stays=stays), n_points=8
+        )
+        search.run()
+        own = [t for t in search.trials if t.job.labels["member"] == 0]
+        events = [t.job.labels["event"] for t in own]
+        assert events == ["init", "continue", "continue", "continue"]

@@ -360,6 +360,7 @@ class Script:
                 **os.environ,
                 name: value,
                 "TMPDIR": str(self.folder),
+                "JOBLIB_TEMP_FOLDER": str(self.folder),  # else data are in /dev/shm
                 "PYTHONPATH": os.pathsep.join(filter(None, paths)),
                 **environment,
             },

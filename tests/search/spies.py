@@ -141,9 +141,12 @@ class BadRefit(Toy):
 
 
 class TypeSpy(Toy):
-    """Keeps the very values that its parameters had when it was fitted."""
+    """Keeps the very values that its parameters had when it was fitted.
 
-    def __init__(self, p=None, q=None, r=None):
+    Not those of its own setting, which a search fits once as a reference.
+    """
+
+    def __init__(self, p="own", q="own", r="own"):
         self.p = p
         self.q = q
         self.r = r
@@ -151,7 +154,9 @@ class TypeSpy(Toy):
 
     def fit(self, X, y=None):
         super().fit(X, y)
-        EVENTS.append(("values", (self.p, self.q, self.r)))
+        values = self.p, self.q, self.r
+        if not all(isinstance(value, str) and value == "own" for value in values):
+            EVENTS.append(("values", values))
         return self
 
     def score(self, X, y=None):

@@ -62,6 +62,30 @@ def test_an_unknown_parameter_of_an_estimator_in_the_space(door):
     assert_refused(search, ValueError, "'clf__CC'", "SVC", "Did you mean 'clf__C'?")
 
 
+class Converts(Toy):
+    """Changes an argument in its constructor, so that it has no clone."""
+
+    def __init__(self, a=0.5, b=1, kind=("x",)):
+        super().__init__(a, b, list(kind))
+
+
+@doors_at_all
+@pytest.mark.parametrize("name", ["a", "not_a_parameter"])
+def test_an_estimator_that_cannot_be_cloned(door, name):
+    search = door.search(Converts(), {name: [0.1, 0.2]})
+    assert_refused(search, RuntimeError, "estimator (a Converts) cannot be cloned")
+    pipe = Pipeline([("scale", StandardScaler()), ("clf", Converts())])
+    search = door.search(pipe, {f"clf__{name}": [0.1, 0.2]})
+    assert_refused(search, RuntimeError, "estimator__clf (a Converts) cannot be cloned")
+
+
+@doors_at_all
+def test_a_choice_that_cannot_be_cloned(door):
+    pipe = Pipeline([("scale", StandardScaler()), ("clf", Toy())])
+    search = door.search(pipe, {"clf": [Toy(), Converts()], "clf__a": [0.1, 0.2]})
+    assert_refused(search, RuntimeError, "search_space['clf'][1] (a Converts) cannot")
+
+
 RANGES = {
     "low above high": ((2.0, 1.0), ["'a'", "low", "high"]),
     "low equal to high": ((1.0, 1.0), ["'a'", "low", "high"]),

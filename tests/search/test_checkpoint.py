@@ -35,6 +35,7 @@ from skhpo import (
     Real,
     load_results,
 )
+from skhpo._journal import encode
 from skhpo.model_selection import nested_cross_validate
 from skhpo.search._checkpoint import digest
 from skhpo.space import Space
@@ -720,6 +721,192 @@ def test_results_of_nothing_and_of_a_beginning(tmp_path):
         load_results(tmp_path)
     (tmp_path / "empty.jsonl").touch()
     assert len(load_results(tmp_path / "empty.jsonl")) == 0
+
+
+@pytest.mark.parametrize("names", [["best.pickle"], ["notes.txt", "2-0-a.pickle"]])
+def test_a_folder_of_models_with_files_of_others_is_left_alone(names, tmp_path):
+    path = tmp_path / "search.jsonl"
+    folder = Path(f"{path}.models")
+    folder.mkdir()
+    for name in names:
+        (folder / name).write_text("mine")
+    kept = Checkpoint(path, models=True)
+    make = partial(HyperbandSearchCV, SGD, RATES, max_resource=3, random_state=0)
+    with pytest.raises(CheckpointError, match=r"search.jsonl.models holds other files"):
+        make(checkpoint=kept).fit(X_IRIS, y_iris)
+    assert {file.name: file.read_text() for file in folder.iterdir()} == dict.fromkeys(
+        names, "mine"
+    )
+    assert not path.exists()
+    search = make(checkpoint=kept, keep_models="none").fit(X_IRIS, y_iris)
+    assert len(list(folder.iterdir())) == len(names)
+    assert search.best_score_ > 0
+
+
+# ---- places where nothing can be written
+
+
+@pytest.fixture
+def read_only(monkeypatch):
+    """Return a function that makes files ones that cannot be written, by root too."""
+    system_open = os.open
+
+    def refuse(path, flags, *args, **kwargs):
+        if flags & (os.O_RDWR | os.O_WRONLY | os.O_CREAT):
+            raise OSError(30, "Read-only file system", os.fspath(path))
+        return system_open(path, flags, *args, **kwargs)
+
+    return lambda: monkeypatch.setattr(os, "open", refuse)
+
+
+def test_a_finished_checkpoint_is_read_where_nothing_can_be_written(
+    tmp_path, read_only
+):
+    path = tmp_path / "search.jsonl"
+    make = partial(random, Toy(), SPACE, store_predictions=True, checkpoint=path)
+    whole = make().fit(X, y)
+    before = path.read_bytes()
+    read_only()
+    watched()
+    again = make().fit(X, y)
+    assert fits() == []
+    assert_equal_tables(whole, again)
+    np.testing.assert_array_equal(again.predictions_[0], whole.predictions_[0])
+    pd.testing.assert_frame_equal(load_results(path), whole.results_)
+    assert path.read_bytes() == before
+
+
+def test_what_is_not_finished_names_the_place_where_nothing_can_be_written(
+    tmp_path, read_only
+):
+    path = tmp_path / "search.jsonl"
+    make = partial(random, Toy(), SPACE, checkpoint=path)
+    with pytest.raises(Killed):
+        make(callbacks=KillAtEvery(3)).fit(X, y)
+    before = path.read_bytes()
+    read_only()
+    watched()
+    with pytest.raises(
+        CheckpointError, match=r"search.jsonl.*Read-only.* not finished"
+    ):
+        make().fit(X, y)
+    with pytest.raises(CheckpointError, match=r"new.jsonl.*cannot be written"):
+        make(checkpoint=tmp_path / "new.jsonl").fit(X, y)
+    assert fits() == []
+    assert len(load_results(path)) == 3
+    assert path.read_bytes() == before
+
+
+def test_a_finished_search_writes_nothing_when_it_is_read_back(tmp_path):
+    path = tmp_path / "search.jsonl"
+    finished(path).fit(X, y)
+    before = path.read_bytes()
+    finished(path).fit(X, y)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs modes")
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
+def test_a_checkpoint_has_the_mode_of_any_new_file(umask, tmp_path):
+    path = tmp_path / "search.jsonl"
+    before = os.umask(umask)
+    try:
+        finished(path).set_params(store_predictions=True).fit(X, y)
+    finally:
+        os.umask(before)
+    for file in (path, Path(f"{path}.predictions")):
+        assert file.stat().st_mode & 0o777 == 0o666 & ~umask
+    path.chmod(0o640)
+    finished(path).set_params(store_predictions=True).fit(X, y)
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+# ---- crafted files: the checksums are right, and what they stand for is not
+
+
+def events_of(path):
+    return [json.loads(line[9:]) for line in Path(path).read_bytes().splitlines()]
+
+
+def write_events(path, events):
+    crc, lines = 0, []
+    for event in events:
+        line, crc = encode(event, crc)
+        lines.append(line)
+    Path(path).write_bytes(b"".join(lines))
+
+
+def crafted_searches():
+    """Return searches that are cheap, with their data, by name."""
+    iris = X_IRIS[::3], y_iris[::3]
+    cheap = partial(random, n_iter=3)
+    return {
+        "given": (cheap(Toy(), SPACE, initial_params=[{"a": 0.25, "kind": "z"}]), X, y),
+        "several": (cheap(Toy(), SPACE, scoring=two_scores, refit="good"), X, y),
+        "predictions": (
+            *(cheap(LogisticRegression(), {"C": (0.1, 1.0)}, store_predictions=True),),
+            *iris,
+        ),
+        "racing": (cheap(Faulty(), FAULTS, n_iter=6, racing="forgiving"), X, y),
+        "rungs": (
+            *(HyperbandSearchCV(SGD, RATES, max_resource=3, cv=2, random_state=0),),
+            *iris,
+        ),
+    }
+
+
+STRANGE = [
+    *(None, True, -1, 0, 2, 10**8, 10**400, -0.5, 1e308, np.nan, np.inf),
+    *("", "x", "2020-01-01", "complete", "raced_out", "max_time"),
+    *([], [1], [None], ["a"], [[["a"]]], {}, {"a": 1}, {"0": {}}),
+]
+
+
+def crafted(events, rng):
+    """Return a journal with a change that no search makes."""
+    events = [dict(event) for event in events]
+    one, other = (int(n) for n in rng.integers(1, len(events), size=2))
+    names = sorted(events[one])
+    name, kind = names[rng.integers(len(names))], rng.integers(8)
+    if kind == 0:
+        del events[one]
+    elif kind == 1:
+        events.insert(other, events[one])
+    elif kind == 2:
+        events[one], events[other] = events[other], events[one]
+    elif kind == 3:
+        del events[one][name]
+    elif kind == 4:
+        events[0] = {**events[0], sorted(events[0])[rng.integers(10)]: _strange(rng)}
+    else:
+        events[one][name] = _strange(rng)
+    return events
+
+
+def _strange(rng):
+    return STRANGE[rng.integers(len(STRANGE))]
+
+
+@pytest.mark.parametrize("name", crafted_searches())
+@pytest.mark.filterwarnings("ignore")
+def test_a_crafted_checkpoint_is_refused_or_makes_a_table(name, tmp_path):
+    path = tmp_path / "search.jsonl"
+    search, *data = crafted_searches()[name]
+    search.set_params(checkpoint=path).fit(*data)
+    events, rng = events_of(path), np.random.default_rng(0)
+    unfinished, n_refused = events[: len(events) * 2 // 3], 0
+    for number in range(20):
+        some = crafted([events, unfinished][number % 2], rng)
+        for use in (lambda: load_results(path), lambda: search.fit(*data)):
+            write_events(path, some)
+            start = time.process_time()
+            try:
+                use()
+            except CheckpointError as error:
+                assert str(path) in str(error)
+                n_refused += 1
+            assert time.process_time() - start < 10
+    assert n_refused > 15
 
 
 # ---- real kills, and other processes

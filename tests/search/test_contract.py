@@ -1830,3 +1830,44 @@ for _ in range(10):
         search.fit(X, y)
     print("done", flush=True)
 """
+
+
+# ---- score
+
+
+def best_of_first(results):
+    return int(np.nanargmax(results["mean_test_first"]))
+
+
+def named_scores(estimator, X, y):
+    return {"first": estimator.score(X, y), "second": -1.0}
+
+
+@quiet
+@pytest.mark.parametrize("scoring", ["dict", "function"])
+@pytest.mark.parametrize("objective", [None, "second"])
+@every_door
+def test_after_a_refit_function_score_is_what_steered(door, objective, scoring):
+    scorers = {
+        "first": lambda estimator, X, y: estimator.score(X, y),
+        "second": lambda estimator, X, y: -1.0,
+    }
+    search = door.search(
+        Toy(),
+        SPACE,
+        scoring=scorers if scoring == "dict" else named_scores,
+        refit=best_of_first,
+        objective=objective,
+    ).fit(X, y)
+    first = search.best_estimator_.score(X, y)
+    assert search.score(X, y) == (-1.0 if objective else first)
+    assert search.refit is best_of_first
+
+
+@quiet
+@one_door
+def test_without_a_refit_score_raises_as_scikit_learns_does(door):
+    scorers = {"first": "accuracy", "second": "f1_macro"}
+    search = door.search(Toy(), SPACE, scoring=scorers, refit=False).fit(X, y)
+    with pytest.raises(AttributeError, match="refit=False"):
+        search.score(X, y)

@@ -398,8 +398,11 @@ class Dozer(Toy):
     def fit(self, X, y=None):
         Dozer.n_done += 1
         if Dozer.n_done > 6:
-            subprocess.run(["sleep", "1000"])
+            self.doze()
         return super().fit(X, y)
+
+    def doze(self):
+        subprocess.run(["sleep", "1000"])
 
 
 def stopped_script(tmp_path, door, n_jobs, limit=1000):
@@ -457,6 +460,33 @@ def test_workers_end_with_a_killed_parent_and_its_folder_later(door, n_jobs, tmp
             check=True,
         )
         assert script.leftovers() == []
+    finally:
+        script.kill()
+
+
+class Hog(Dozer):
+    """Then its fits run in compiled code that lets no thread of Python work."""
+
+    def doze(self):
+        sum(range(10**12))
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("estimator, limit", [("Hog", 1000), ("Dozer", None)])
+@one_door
+def test_workers_end_with_a_killed_parent_whatever_they_do(
+    door, estimator, limit, tmp_path, monkeypatch
+):
+    """Our own and joblib's, in compiled code and in a program that a fit started."""
+    text = STOPPED_SCRIPT.replace("Dozer", estimator)
+    monkeypatch.setitem(globals(), "STOPPED_SCRIPT", text)
+    script = stopped_script(tmp_path, door, 2, limit)
+    try:
+        os.kill(script.process.pid, signal.SIGKILL)
+        end = time.time() + 10
+        while python_processes(script) and time.time() < end:
+            time.sleep(0.1)
+        assert not python_processes(script)
     finally:
         script.kill()
 

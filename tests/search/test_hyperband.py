@@ -245,7 +245,9 @@ def test_a_refit_function_sees_the_rows_at_the_top_only():
 @pytest.mark.parametrize("strategy", ["hyperband", "sha", "asha", "median"])
 def test_no_model_is_scored_on_a_row_that_it_was_trained_on(strategy, watch):
     cv = ShuffleSplit(n_splits=3, test_size=0.4)  # unseeded
-    hyperband(cv=cv, strategy=strategy, error_score="raise", refit=False).fit(X, y)
+    hyperband(
+        cv=cv, strategy=strategy, optimizer="random", error_score="raise", refit=False
+    ).fit(X, y)
     calls, scored = watch
     assert len(scored) > 30
     assert {n for _, n in calls} == {24}  # whole training folds, and test folds
@@ -443,7 +445,12 @@ def test_the_plan_of_all_strategies_is_never_exceeded():
         done = search.plan_
         assert (done["n_candidates"] <= done["planned_candidates"]).all(), strategy
         assert (done["units"] <= done["planned_units"]).all(), strategy
-        assert table(search)["candidate"].nunique() == 14
+        firsts = done["rung"] == 0
+        n_planned = done.loc[firsts, "planned_candidates"].sum()
+        assert table(search)["candidate"].nunique() == n_planned
+        pure = search.set_params(optimizer="random").plan(X, y)
+        assert pure.loc[pure["rung"] == 0, "n_candidates"].sum() == 14
+        assert done["planned_units"].sum() <= pure["units"].sum()
         assert search.best_resource_ == 9
         assert search.stop_reason_ == "plan_completed"
 
@@ -542,8 +549,9 @@ def test_models_that_cannot_be_pickled_are_trained_again(watch):
         def __getstate__(self):
             raise TypeError("not for others")
 
-    search = hyperband(Secretive(), strategy="sha", refit=False).fit(X, y)
-    plain = hyperband(Grower(), strategy="sha", refit=False).fit(X, y)
+    settings = dict(strategy="sha", optimizer="random", refit=False)
+    search = hyperband(Secretive(), **settings).fit(X, y)
+    plain = hyperband(Grower(), **settings).fit(X, y)
     assert_equal_tables(search, plain)
     assert search.plan_["units"].sum() == 2 * (9 * 1 + 3 * 3 + 1 * 9)
 
@@ -625,7 +633,7 @@ def test_transformers_are_fitted_once_per_fold_and_candidate():
     CountingScaler.log.clear()
     pipe = make_pipeline(CountingScaler(), SGDClassifier())
     search = hyperband(pipe, {"sgdclassifier__alpha": (1e-6, 1e0, "log-uniform")})
-    search.set_params(strategy="sha", refit=False).fit(REAL, Y)
+    search.set_params(strategy="sha", optimizer="random", refit=False).fit(REAL, Y)
     assert CountingScaler.log == [300] * 9 * 2  # candidates x folds, not x rungs
 
 
@@ -685,7 +693,7 @@ def test_time_series_keep_the_most_recent_rows_and_groups_stay_whole():
 def test_scikit_learns_callbacks_hear_of_every_training():
     from .spies import Recorder
 
-    search = hyperband(strategy="sha")
+    search = hyperband(strategy="sha", optimizer="random")
     if not hasattr(search, "set_callbacks"):
         pytest.skip("scikit-learn >= 1.9")
     recorder = Recorder()
@@ -819,7 +827,7 @@ def test_bad_input_is_one_clear_error(estimator, space, settings, error, words):
 
 
 def test_weights_that_partial_fit_does_not_take():
-    search = HyperbandSearchCV(MLPWithout(), ALPHA, cv=2)
+    search = HyperbandSearchCV(MLPWithout(), ALPHA, resource="epochs", cv=2)
     with pytest.raises(
         TypeError, match=r"partial_fit takes no sample_weight.*n_samples"
     ):
@@ -881,7 +889,8 @@ def test_verbose_announces_the_plan(capsys):
 
 @pytest.mark.parametrize("verbose", [2, 3])
 def test_verbose_says_how_far_each_model_is_trained(verbose, capsys):
-    hyperband(verbose=verbose, strategy="sha", n_candidates=3, cv=2).fit(X, y)
+    settings = dict(strategy="sha", optimizer="random", n_candidates=3, cv=2)
+    hyperband(verbose=verbose, **settings).fit(X, y)
     ends = [line for line in capsys.readouterr().out.splitlines() if " END " in line]
     units = [line.partition("epochs=")[2].partition(";")[0] for line in ends]
     assert units == ["1"] * 6 + ["9"] * 2

@@ -185,10 +185,11 @@ def test_a_row_per_member_and_step():
     assert rows.groupby("step")["member"].apply(sorted).tolist() == [list(range(8))] * 5
     assert (rows["n_resources"] == 4 * (rows["step"] + 1)).all()
     assert set(rows.loc[rows["step"] == 0, "event"]) == {"init"}
+    # two copies after each of four steps, but for one of the own setting, which stays
     assert rows["event"].value_counts().to_dict() == {
-        **{"init": 8, "continue": 24, "exploit": 8}
+        **{"init": 8, "continue": 25, "exploit": 7}
     }
-    assert set(rows["origin"]) == {"initial", "continue", "perturb"}
+    assert set(rows["origin"]) == {"default", "initial", "continue", "perturb"}
     assert search.stop_reason_ == "plan_completed"
     assert search.n_points_ == 8
     assert search.resource_info_["mode"] == "continued"
@@ -274,7 +275,7 @@ def test_the_population_says_how_each_member_ended():
     search = pbt().fit(X, y)
     rows, members = table(search), search.population_
     assert list(members["member"]) == list(range(8))
-    assert members["n_exploits"].sum() == 8
+    assert members["n_exploits"].sum() == 7
     assert (members["n_resources"] == 20).all()
     for _, one in members.iterrows():
         assert rows.loc[one["row"], "member"] == one["member"]
@@ -429,7 +430,8 @@ def test_a_copy_that_changes_nothing_is_trained_once(watch):
     search = pbt(space={"a": [0.3], "b": [0.0]}, population_size=4).fit(X, y)
     calls, _ = watch
     assert len(table(search)) == 20
-    assert len(calls) == 20 * 2 + 20  # one member on two folds, and the refit
+    # one member on two folds and the estimator's own setting, and the refit
+    assert len(calls) == 2 * 20 * 2 + 20
     assert table(search)["mean_test_score"].nunique() == 5
 
 
@@ -706,6 +708,15 @@ def test_where_all_fail_at_a_later_step_it_is_said_and_the_best_so_far_is_kept()
     assert search.best_resource_ == 8
     assert search.cv_results_["rank_test_score"][search.best_index_] == 1
     assert len(search.best_schedule_) == 2
+
+
+def test_where_all_fail_later_and_several_metrics_choose_nothing_it_is_said():
+    metrics = dict(scoring=["accuracy", "f1_macro"], refit=False)
+    search = pbt(Learner(fails=(9,)), {"a": (0.6, 1.0)}, **metrics)
+    with pytest.warns(UserWarning, match=r"step 2.*nobody left.*8 of 20 epochs"):
+        search.fit(X, y)
+    assert search.stop_reason_ == "population_failed"
+    assert not hasattr(search, "best_resource_")
 
 
 def test_error_score_raise_ends_the_search():

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from skhpo._types import FoldOutcome, Job, Proposal
-from skhpo.schedulers import halving_bracket, hyperband_brackets
+from skhpo.schedulers import Bracket, halving_bracket, hyperband_brackets
 from skhpo.search._rungs import (
     RungPlan,
     rank_correlation,
@@ -116,3 +116,52 @@ def test_constant_scores_are_no_evidence():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warn_of_misleading_rungs(table)
+
+
+# ---- a pair of rungs that turns the order round
+
+
+def said_of(taus):
+    """Return what is said of (tau, promotions) pairs from rung to rung."""
+    rows = [(3**i, 3 ** (i + 1), n, tau) for i, (tau, n) in enumerate(taus)]
+    columns = ["n_resources", "n_resources_above", "n_candidates", "kendall_tau"]
+    table = pd.DataFrame(rows, columns=columns)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn_of_misleading_rungs(table)
+    return [str(warning.message) for warning in caught]
+
+
+def test_one_pair_that_turns_the_order_round_is_named_once():
+    (said,) = said_of([(0.8, 27), (-0.9, 9), (-0.8, 9), (1.0, 4)])
+    assert "From 3 to 9 units" in said
+    assert "-0.90 over 9 promotions" in said
+    assert "min_resource=9" in said
+
+
+@pytest.mark.parametrize("tau, n", [(-1.0, 6), (-0.4, 27), (-0.5, 7), (np.nan, 9)])
+def test_what_may_be_chance_or_is_weak_is_not_said(tau, n):
+    assert said_of([(0.9, 27), (tau, n), (0.9, 9)]) == []
+
+
+def test_the_probability_by_chance_is_that_of_the_exact_test():
+    from scipy.stats import kendalltau
+
+    from skhpo.search._rungs import _chance
+
+    rng = np.random.default_rng(0)
+    for n in (7, 8, 12, 20):
+        for order in (np.arange(n)[::-1], *(rng.permutation(n) for _ in range(10))):
+            tau, p = kendalltau(range(n), order, alternative="less", method="exact")
+            assert _chance(tau, n) == pytest.approx(p, abs=0.01)
+
+
+def test_the_first_sweep_may_have_other_brackets():
+    one = Bracket((1, 9), (9, 3), 3)
+    other, full = Bracket((1, 9), (6, 2), 3), Bracket((9,), (1,), 3)
+    plan = RungPlan([one], 3, 2, True, first=[other, full])
+    assert (plan.n_candidates, plan.n_trials) == (7 + 9 + 9, 9 + 12 + 12)
+    frame = plan.frame()
+    assert frame["sweep"].tolist() == [0, 0, 0, 1, 1, 2, 2]
+    assert frame["share"].sum() == pytest.approx(1)
+    assert (plan.has_rungs, plan.has_full_place) == (True, True)

@@ -186,3 +186,54 @@ class OnlyRvs:
 def test_bad_input_gets_a_clear_error(space, error, words):
     with pytest.raises(error, match=words):
         Space(space)
+
+
+# ---- what other libraries read
+
+
+FOREIGN = {
+    "float": ("FloatDistribution", dict(low=0.0, high=1.0, log=False, step=None)),
+    "log": ("FloatDistribution", dict(low=1e-3, high=1, log=True, step=None)),
+    "grid": ("FloatDistribution", dict(low=0.0, high=1.0, log=False, step=0.25)),
+    "int": ("IntDistribution", dict(low=1, high=9, log=False, step=1)),
+    "log int": ("IntDistribution", dict(low=1, high=9, log=True, step=1)),
+    "int grid": ("IntDistribution", dict(low=1, high=9, log=False, step=4)),
+    "choice": ("CategoricalDistribution", dict(choices=("a", None))),
+    "skopt real": ("Real", dict(low=1, high=2, prior="uniform", rvs=1)),
+    "skopt log": ("Real", dict(low=0.1, high=2, prior="log-uniform", rvs=1)),
+    "skopt int": ("Integer", dict(low=1, high=2, prior="uniform", rvs=1)),
+    "skopt choice": ("Categorical", dict(categories=("a", "b"), prior=None, rvs=1)),
+}
+WRITTEN = {
+    "float": "(0.0, 1.0)",
+    "log": "(0.001, 1.0, 'log-uniform')",
+    "grid": "numpy.linspace(0.0, 1.0, 5)",
+    "int": "(1, 9)",
+    "log int": "(1, 9, 'log-uniform')",
+    "int grid": "range(1, 10, 4)",
+    "choice": "['a', None]",
+    "skopt real": "(1.0, 2.0)",
+    "skopt log": "(0.1, 2.0, 'log-uniform')",
+    "skopt int": "(1, 2)",
+    "skopt choice": "['a', 'b']",
+}
+
+
+@pytest.mark.parametrize("case", FOREIGN)
+def test_what_optuna_or_skopt_reads_is_answered_with_how_to_write_it(case):
+    kind, attributes = FOREIGN[case]
+    value = type(kind, (), attributes)()
+    with pytest.raises(TypeError) as caught:
+        parse("C", value)
+    assert f"{kind}, which another library reads" in str(caught.value)
+    assert f"Write {WRITTEN[case]}, which means the same." in str(caught.value)
+    parse("C", eval(WRITTEN[case], {"numpy": np}))  # what is written is possible
+
+
+@pytest.mark.parametrize("wrap", [list, tuple])
+def test_pairs_of_a_space_and_a_number_are_refused_in_one_sentence(wrap):
+    pairs = wrap([({"a": [1]}, 20), {"b": [1]}, ({"c": [1]}, 10)])
+    with pytest.raises(TypeError, match=r"2 \(space, n_iter\) pairs.*n_iter=30\."):
+        parse_branches(pairs)
+    with pytest.raises(TypeError, match=r"1 \(space, n_iter\) pairs.*n_iter=5\."):
+        parse_branches(({"a": [1]}, 5))
