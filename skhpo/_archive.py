@@ -1,13 +1,14 @@
 """The archive remembers: every trial, its folds, its place, and the table at the end.
 
 ``cv_results_`` is built once, from the finished trials in ask order, and equals
-``RandomizedSearchCV``'s for the same candidates. Four facts are ours:
+``RandomizedSearchCV``'s for the same candidates. Five facts are ours:
 
 - a failed candidate ranks after every successful one, whatever ``error_score`` is;
 - a non-finite score counts as a failure and shows ``error_score``;
 - where a trial failed, the columns ``status`` and ``error`` say so;
 - a trial that was raced out has nan for the folds that it was spared, and ranks between
-  the complete and the failed ones by an estimate of its mean.
+  the complete and the failed ones by an estimate of its mean;
+- where models tell their work, there is a column ``mean_work``.
 """
 
 from collections import Counter
@@ -63,6 +64,15 @@ class Trial:
         """Seconds spent on fits and scoring, all folds together."""
         return sum(o.fit_time + o.score_time for o in self.outcomes + self.ahead)
 
+    @property
+    def work(self):
+        """Mean work of a fit, over the folds where it is known; nan = nowhere.
+
+        Without those that ran ahead: which did depends on the clock.
+        """
+        known = [o.work for o in self.outcomes if isfinite(o.work)]
+        return float(np.mean(known)) if known else nan
+
 
 class Archive:
     """All trials of one search.
@@ -83,6 +93,9 @@ class Archive:
         the difference.
     predictions : PredictionStore or None
         Keeps the predictions of the complete trials.
+    price : str or None
+        What an optimizer is told that a trial costs: its "work", its "seconds" or,
+        with None, nothing.
     spares : callable
         Returns whether a trial gets all of its folds, whatever the race says.
     """
@@ -95,6 +108,7 @@ class Archive:
         race=None,
         continues=True,
         predictions=None,
+        price="seconds",
         spares=lambda trial: False,
     ):
         self.n_splits = n_splits
@@ -104,6 +118,7 @@ class Archive:
         self.race = race
         self.continues = continues
         self.predictions = predictions
+        self.price = price
         self._spares = spares
         self._spared = {REFERENCE}  # numbers of the trials that no race drops
         self.trials = []
@@ -236,14 +251,17 @@ class Archive:
         """Mark a trial that will not be evaluated to its end."""
         trial.status = "interrupted"
 
-    def result(self, trial):
+    def result(self, trial, seconds=None):
         """Return what an optimizer is told about a closed trial.
 
+        ``seconds`` are those that it took; None = as its folds say.
         Without noise when all folds were evaluated: the splits are frozen, and the mean
         over all of them is what is to be maximised (doc/decisions/0003). What an
         unseeded estimator adds, a model has to find out.
         """
-        resource, cost = trial.job.resource, trial.cost
+        resource = trial.job.resource
+        seconds = trial.cost if seconds is None else seconds
+        cost = {"work": trial.work, "seconds": seconds}.get(self.price, nan)
         parent = None if trial.parent is None else trial.parent.job.proposal
         return Result(
             trial.job.proposal, trial.estimate, trial.noise, resource, cost, parent
@@ -344,6 +362,9 @@ def build_cv_results(archive, return_train_score=False, labels=()):
     results = {}
     for key in ("fit_time", "score_time"):
         _add_times(results, key, trials, archive.n_splits)
+    work = np.array([t.work for t in trials], dtype=np.float64)
+    if np.isfinite(work).any():
+        results["mean_work"] = work
     results.update(masked_param_columns([t.params for t in trials]))
     results["params"] = [t.params for t in trials]
     for metric in archive.metrics or ["score"]:
@@ -479,4 +500,16 @@ def report_failures(archive, n_shown=3):
         warn_user(
             f"Scoring failed on {total} out of {len(outcomes)} train-test partitions. "
             f"The score there is set to {archive.error_score}. Details:\n{details}",
+        )
+    _report_bad_work(outcomes)
+
+
+def _report_bad_work(outcomes):
+    """Warn once of what estimators said of their work that makes no sense."""
+    errors = [o.work_error for o in outcomes if o.work_error]
+    if errors:
+        warn_user(
+            f"The work of {len(errors)} out of {len(outcomes)} fits is unknown: "
+            f"{errors[0]}. __skhpo_work__ must return a number that is not negative, "
+            "and in proportion to the seconds of the fit."
         )

@@ -240,6 +240,8 @@ EVENTS = {
         "stage": _optional(_or_none(_one_of("fit", "score"))),
         "task_time": _optional(_AMOUNT),
         "units": _optional(_int(0)),
+        "work": _optional(_COST),
+        "work_error": _optional(_or_none(_TEXT)),
         "started": _optional(_TIME),
         "worker": _optional(_TEXT),
         "predictions": _optional(

@@ -899,10 +899,10 @@ class Journal:
         """Return whether this was recorded before this process began."""
         return trial.id in self.record.commits
 
-    def told(self, trial, result):
-        """Return what the optimizer is told: what it was told, where it was."""
+    def seconds_of(self, trial):
+        """Return what a trial cost, as recorded, where it was."""
         event = self.record.commits.get(trial.id)
-        return result if event is None else replace(result, cost=event["cost"])
+        return trial.cost if event is None else event["cost"]
 
     def _follow(self, event, kind):
         self._replayed = event.get("seconds", self._replayed)

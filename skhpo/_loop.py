@@ -65,8 +65,8 @@ class NoJournal:
     def was_committed(self, trial):
         return False
 
-    def told(self, trial, result):
-        return result
+    def seconds_of(self, trial):
+        return trial.cost
 
     def stopped(self, reason, late, closed):
         pass
@@ -304,9 +304,8 @@ class SearchLoop:
         if len(trial.outcomes) < self._archive.n_splits:  # it is out of the race
             self._evaluator.cancel(trial)
         if not self._journal.is_quick:
-            self._optimizer.tell(
-                [self._journal.told(trial, self._archive.result(trial))]
-            )
+            seconds = self._journal.seconds_of(trial)
+            self._optimizer.tell([self._archive.result(trial, seconds)])
         self._scheduler.observe(trial)
         self._keep_models()
         reasons = [listener(trial) for listener in self._listeners]

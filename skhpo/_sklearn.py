@@ -71,6 +71,7 @@ __all__ = [
     "bins_with",
     "check_method_params",
     "fit_context",
+    "hist_boosting_nodes",
     "is_multimetric_scorer",
     "is_own_score",
     "masked_param_columns",
@@ -237,6 +238,16 @@ def bins_with(estimator, bin_rows):
         yield
     finally:
         del estimator._bin_data
+
+
+def hist_boosting_nodes(estimator):
+    """Return the number of nodes of each tree of a fitted HistGradientBoosting*.
+
+    The trees are in ``_predictors``, by round and class, since 0.21; nothing public
+    tells how large they are.
+    """
+    rounds = estimator._predictors
+    return [len(tree.nodes) for trees in rounds for tree in trees]
 
 
 class FoldContexts:

@@ -98,7 +98,8 @@ class Result:
     resource : int or None, default=None
         Units to which the models were trained; None = plain fits.
     cost : float, default=nan
-        Time spent on the fits, in seconds.
+        Price of the evaluation, nan = unknown: the work of its fits, or the seconds
+        spent on them, as the search's ``price`` says. All results have one unit.
     parent : Proposal or None, default=None
         The proposal whose models were continued: the same one on the next rung, another
         one where they were copied; None = trained from scratch.
@@ -139,6 +140,8 @@ class FoldOutcome:
     predictions: Any = None  # of the held-out rows, where they are kept
     started: float = float("nan")  # wall clock, seconds since the epoch
     worker: str = ""  # host:pid, and the thread where it is not the main one
+    work: float = float("nan")  # of the fit, as the fitted model tells it; no clock
+    work_error: str | None = None  # what its own __skhpo_work__ did wrong
 
 
 @runtime_checkable

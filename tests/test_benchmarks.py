@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
+from skhpo.evaluation import tells_work
+from skhpo.space import Space
+
 FOLDER = Path(__file__).parents[1] / "examples" / "benchmarks"
 
 
@@ -665,3 +668,34 @@ def test_finished_repetitions_are_not_run_again(bench, tmp_path):
     known = _optimism.read(path)
     assert list(known) == [("noise", "racing", 0, 40, 6)]
     _optimism.complete(list(known), known, Path("/nonexistent/runs.jsonl"), 1)
+
+
+# ------------------------------------------------------------------------------ work
+
+
+def test_work_is_judged_by_logarithms_and_by_the_share_of_telling(bench):
+    work = np.array([1e6, 1e7, 1e8])
+    rows = np.column_stack([work, 3e-9 * work**1.0, 3e-11 * work])
+    correlation, ratio, spread, telling = bench("bench_work").summary(rows)
+    assert correlation == pytest.approx(1.0)
+    assert ratio == pytest.approx(3.0)
+    assert 40.0 < spread < 100.0
+    assert telling == pytest.approx(0.01)
+
+
+def test_the_best_score_at_a_time_is_that_of_what_was_done_by_then(bench):
+    best_at = bench("bench_work").best_at
+    points = np.array([[1.0, -2.0], [2.0, -1.0], [5.0, -0.5]])
+    assert best_at(points, 4.9) == -1.0
+    assert best_at(points, 5.0) == -0.5
+    assert np.isnan(best_at(points, 0.5))
+
+
+def test_every_family_whose_work_is_measured_tells_it(bench):
+    families = bench("bench_work").families()
+    assert {"RandomForest", "SVC", "MLP", "KNeighbors"} <= set(families)
+    for _, estimator, space in families.values():
+        space = Space(space)
+        (point,) = space.sample(1, np.random.default_rng(0))
+        clone(estimator).set_params(**space.to_params(point))
+        assert tells_work(estimator)

@@ -38,6 +38,7 @@ from skhpo.evaluation._training import (
     schedule_of,
     seed_of_replay,
 )
+from skhpo.evaluation._work import tells_work
 
 __all__ = [
     "FoldEvaluator",
@@ -87,4 +88,5 @@ __all__ = [
     "swap_params",
     "swappable",
     "takes",
+    "tells_work",
 ]

@@ -6,6 +6,8 @@ References
    general algorithm configuration, LION 5.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from skhpo.optimizers._base import Points, Unseen
@@ -41,6 +43,8 @@ class ForestOptimizer(ModelBasedOptimizer):
     n_initial : int, default=8
         Points told or in flight before the forest is used; up to there scrambled Sobol
         points are proposed. See :func:`initial_design_size`.
+    budget_used : callable, default=None
+        As for :class:`GaussianProcessOptimizer`.
     n_trees : int, default=20
         More make smoother predictions, at proportional time.
     rng : numpy.random.Generator
@@ -82,10 +86,11 @@ class ForestOptimizer(ModelBasedOptimizer):
         *,
         acquisition="logei",
         n_initial: int = 8,
+        budget_used: Callable[[], float] | None = None,
         n_trees: int = 20,
         rng: np.random.Generator,
     ):
-        super().__init__(space, n_initial=n_initial, rng=rng)
+        super().__init__(space, n_initial=n_initial, budget_used=budget_used, rng=rng)
         self.acquisition = resolve_acquisition(acquisition)
         self.n_trees = n_trees
         self._forest: Forest | None = None
@@ -112,7 +117,8 @@ class ForestOptimizer(ModelBasedOptimizer):
             mean, variance = forest.predict(points)
             return value(mean, np.sqrt(variance), best)
 
-        return acquisition
+        has_log = hasattr(self.acquisition, "log")
+        return self._per_cost(acquisition) if has_log else acquisition
 
     def _updated_forest(self) -> Forest | None:
         """The forest after all that was told; None without two distinct scores."""

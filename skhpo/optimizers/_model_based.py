@@ -6,13 +6,14 @@ at.
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.linalg import LinAlgError
 
 from skhpo._types import Proposal, Result
 from skhpo.optimizers._base import BaseOptimizer, Points, Unseen
+from skhpo.optimizers._cost import CostModel, per_cost
 from skhpo.optimizers._design import SobolDesign
 from skhpo.optimizers._maximiser import (
     FULL,
@@ -42,13 +43,25 @@ class ModelBasedOptimizer(BaseOptimizer):
     n_initial : int
         Points told or in flight before the model is used; up to there scrambled Sobol
         points are proposed.
+    budget_used : callable, default=None
+        Returns the share of the budget that is used up, in [0, 1]. With it, cheap
+        points are preferred early, as far as costs are told.
     rng : numpy.random.Generator
         The only source of randomness.
     """
 
-    def __init__(self, space: Space, *, n_initial: int, rng: np.random.Generator):
+    def __init__(
+        self,
+        space: Space,
+        *,
+        n_initial: int,
+        budget_used: Callable[[], float] | None = None,
+        rng: np.random.Generator,
+    ):
         super().__init__(space, rng=rng)
         self.n_initial = n_initial
+        self.budget_used = budget_used
+        self._cost = CostModel(space.categorical)
         self._design = SobolDesign(space, rng=rng)
         self._observations = Observations(space)
         self._n_asked_while_stuck = 0
@@ -62,6 +75,19 @@ class ModelBasedOptimizer(BaseOptimizer):
     @abstractmethod
     def _acquisition(self, unseen: Unseen) -> Acquisition | None:
         """What to maximise, given what is in flight; None = there is no model now."""
+
+    def _per_cost(self, log_gain: Acquisition) -> Acquisition:
+        """The logarithm of a gain, less that of what it costs, as far as it is known.
+
+        Less and less so, as the budget is used up.
+        """
+        if self.budget_used is None:
+            return log_gain
+        log_cost = self._cost.log_cost(self._observations)
+        if log_cost is None:
+            return log_gain
+        encode = self.space.encode
+        return per_cost(log_gain, lambda X: log_cost(encode(X)), self.budget_used())
 
     @property
     def _effort(self) -> Effort:

@@ -17,7 +17,7 @@ class Observations:
         self.encoded = np.empty((0, space.n_dims))
         self.scores = np.empty(0)
         self.noise = np.empty(0)
-        self.costs = np.empty(0)  # seconds, nan = unknown
+        self.costs = np.empty(0)  # work or seconds, nan = unknown
         self.resources = np.empty(0)  # units, nan = a plain fit
 
     def __len__(self) -> int:

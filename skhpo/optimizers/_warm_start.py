@@ -68,7 +68,7 @@ class OldStudy:
     points: Points  # (n, d)
     params: Sequence[Mapping[str, Any]]  # the exact values
     scores: NDArray[np.float64]  # (n,)
-    costs: NDArray[np.float64]  # (n,) seconds, nan = unknown
+    costs: NDArray[np.float64]  # (n,) as Result.cost, nan = unknown
     n_dropped: int = 0  # rows outside the space
 
     @property

@@ -66,7 +66,6 @@ from skhpo.evaluation import (
 from skhpo.model_selection import score_estimate, summary
 from skhpo.model_selection._guards import check_leaks
 from skhpo.optimizers import OldStudy, WarmStart
-from skhpo.search._budget import BudgetUsed
 from skhpo.search._checkpoint import open_session
 from skhpo.search._default import OwnSetting, evaluate_reference
 from skhpo.search._html import panel
@@ -434,7 +433,9 @@ class SequentialSearchCV(BaseSearchCV):
             space=space,
             own=OwnSetting.of(space, self.estimator),
             given=self._given_settings(space),
-            old=read_old_studies(self.warm_start_from, space, self._metric(scorer)),
+            old=read_old_studies(
+                self.warm_start_from, space, self._metric(scorer), self._price()
+            ),
             session=session,
             streams=streams,
             estimator=estimator,
@@ -641,6 +642,7 @@ class SequentialSearchCV(BaseSearchCV):
             task.race,
             continues=task.training is None or task.training.resource.continued,
             predictions=task.keeping and task.keeping.store,
+            price=self._price(),
             spares=task.own.is_of if self._learns(task) else lambda trial: False,
         )
 
@@ -676,11 +678,11 @@ class SequentialSearchCV(BaseSearchCV):
 
     def _budget(self, task, archive):
         """Return what an optimizer may want to know of the budget, or None."""
-        limited = self.max_time is not None
-        if not limited:
-            return None
-        seconds = task.journal.seconds
-        return BudgetUsed(self.max_time, self.n_iter, archive, seconds=seconds)
+        return None
+
+    def _price(self):
+        """Return what an optimizer is told that a trial costs."""
+        return "seconds"
 
     def _n_planned(self, task):
         """Return how many trials there will be at most; None = not known."""

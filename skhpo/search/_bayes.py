@@ -1,11 +1,14 @@
 """BayesSearchCV: Bayesian optimisation behind scikit-learn's door."""
 
+from functools import partial
+from math import isnan
 from numbers import Integral
 
 import numpy as np
 
 from skhpo._errors import warn_user
 from skhpo._sklearn import Interval, StrOptions
+from skhpo.evaluation import tells_work
 from skhpo.optimizers import (
     ForestOptimizer,
     GaussianProcessOptimizer,
@@ -17,6 +20,7 @@ from skhpo.optimizers import (
 )
 from skhpo.schedulers import Fifo
 from skhpo.search._base import SequentialSearchCV
+from skhpo.search._budget import BudgetUsed
 from skhpo.search._optimizers import DESIGNS, check_optimizer, make_chain
 from skhpo.surrogates import LogEI, resolve_acquisition
 
@@ -109,6 +113,18 @@ class BayesSearchCV(SequentialSearchCV):
         default, the logarithm of the expected improvement, is seldom wrong. Other
         optimizers have none.
 
+    price : {"auto", "work", "seconds"} or None, default="auto"
+        What a candidate costs. A setting that costs twice as much should promise twice
+        the improvement: strictly so at first, and less and less as ``n_iter`` (or
+        ``max_time``) is used up. ``"work"`` is read off the fitted models, such as
+        their number of nodes (doc/budgets.rst): the same on every machine, and for any
+        ``n_jobs``. An estimator of your own tells its work in a method
+        ``__skhpo_work__()``. ``"seconds"`` are those of the fits: what is proposed then
+        depends on the clock. ``"auto"`` takes the work where it is known, and seconds
+        with ``max_time``. None ignores costs. The Gaussian process and the forest can
+        use it, with ``acquisition="logei"``, ``"ei"`` or ``"pi"``; an optimizer of your
+        own is told it as ``Result.cost``.
+
     initial_points : int or "auto", default="auto"
         Settings that are tried before the model takes over: the estimator's own values
         in each alternative of the space (the middle of a range in which its value has
@@ -159,9 +175,8 @@ class BayesSearchCV(SequentialSearchCV):
 
     max_time : float or None, default=None
         Seconds after which no new fit is started and no result awaited; the refit is
-        not included. The first candidate is always awaited. With it the Gaussian
-        process learns from fit times, too, and prefers cheap settings early; less and
-        less so as time, or ``n_iter`` if that is nearer, is used up.
+        not included. The first candidate is always awaited. With it ``price="auto"``
+        is ``"seconds"``.
 
     fit_timeout : float or None, default=None
         Seconds that the fit of one fold may take, with its scoring. A fit that takes
@@ -209,7 +224,9 @@ class BayesSearchCV(SequentialSearchCV):
     cv_results_ : dict of numpy (masked) ndarrays
         One row per candidate, in the order in which they were asked for; the columns
         are those of :class:`~sklearn.model_selection.RandomizedSearchCV`. Where a
-        candidate failed there are two more, ``status`` and ``error``. With ``racing``
+        candidate failed there are two more, ``status`` and ``error``. Where models tell
+        it there is ``mean_work``, the mean work of a fit: without a unit, in proportion
+        to seconds, roughly, and the same on every machine. With ``racing``
         there are ``status`` ("complete", "raced_out" or "failed"),
         ``n_splits_evaluated``, and ``mean_test_score_partial``, an estimate of the mean
         score where folds were skipped; their scores and the ``mean_test_score`` of such
@@ -329,6 +346,7 @@ class BayesSearchCV(SequentialSearchCV):
         **SequentialSearchCV._parameter_constraints,
         "optimizer": "no_validation",  # these two have better messages of their own
         "acquisition": "no_validation",
+        "price": [StrOptions({"auto", "work", "seconds"}), None],
         "initial_points": [
             StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),
@@ -352,6 +370,7 @@ class BayesSearchCV(SequentialSearchCV):
         return_train_score=False,
         optimizer="auto",
         acquisition="logei",
+        price="auto",
         initial_points="auto",
         initial_params=None,
         warm_start_from=None,
@@ -396,6 +415,7 @@ class BayesSearchCV(SequentialSearchCV):
         )
         self.optimizer = optimizer
         self.acquisition = acquisition
+        self.price = price
         self.initial_points = initial_points
 
     def _check_own_parameters(self):
@@ -404,6 +424,31 @@ class BayesSearchCV(SequentialSearchCV):
         acquisition = resolve_acquisition(self.acquisition)
         if acquisition != LogEI():
             _warn_if_ignored(self.optimizer, self.acquisition)
+        if self.price in ("work", "seconds"):
+            _warn_of_no_price(self.optimizer, self.price, acquisition)
+
+    def _make_space(self, streams):
+        space = super()._make_space(streams)
+        if self.price == "work":
+            _check_work(self.estimator, space)
+        return space
+
+    def _price(self):
+        if self.price != "auto":
+            return self.price
+        return "work" if self.max_time is None else "seconds"
+
+    def _budget(self, task, archive):
+        if self._price() is None:
+            return None
+        seconds = task.journal.seconds
+        return BudgetUsed(self.max_time, self.n_iter, archive, seconds=seconds)
+
+    def _listeners(self, archive, task, planned):
+        listeners = super()._listeners(archive, task, planned)
+        if self.price == "work":
+            listeners.append(partial(_warn_of_no_work, archive))
+        return listeners
 
     def make_optimizer(self, space, given, streams, budget_used=None):
         """Return what proposes settings."""
@@ -437,11 +482,10 @@ class BayesSearchCV(SequentialSearchCV):
         settings = dict(n_initial=self._n_initial(space), rng=rng)
         if self.optimizer_ == "tpe":
             return TPEOptimizer(space, **settings)
+        settings |= dict(acquisition=self.acquisition, budget_used=budget_used)
         if self.optimizer_ == "forest":
-            return ForestOptimizer(space, acquisition=self.acquisition, **settings)
-        return GaussianProcessOptimizer(
-            space, acquisition=self.acquisition, budget_used=budget_used, **settings
-        )
+            return ForestOptimizer(space, **settings)
+        return GaussianProcessOptimizer(space, **settings)
 
     def make_scheduler(self):
         """Return what decides on the order: each proposal once, in full."""
@@ -470,4 +514,53 @@ def _warn_if_ignored(optimizer, acquisition):
         warn_user(
             f"acquisition={acquisition!r} is ignored: {what} has none. It matters for "
             "optimizer='gp' and optimizer='forest'.",
+        )
+
+
+def _warn_of_no_price(optimizer, price, acquisition):
+    """Warn of a price that nobody will pay attention to."""
+    if not isinstance(optimizer, str):
+        return
+    if optimizer in _WITHOUT_ACQUISITION:
+        why = f"optimizer={optimizer!r} does not weigh costs"
+    elif not hasattr(acquisition, "log"):
+        why = "this acquisition is no improvement that could be divided by a cost"
+    else:
+        return
+    warn_user(
+        f"price={price!r} is ignored: {why}. It matters for optimizer='gp' and "
+        "optimizer='forest' with acquisition='logei', 'ei' or 'pi'."
+    )
+
+
+_HOW_TO_TELL_WORK = (
+    "It is known of boosting, forests, trees, SGD, MLPs, linear models, SVMs, "
+    "neighbors, naive Bayes, Gaussian processes, KMeans, and of what is made of them. "
+    "Give the estimator a method __skhpo_work__() that returns a number in proportion "
+    "to the seconds of its fit, or use price='seconds'."
+)
+
+
+def _check_work(estimator, space):
+    """Refuse to search by work where no fit will tell it; may not be known yet."""
+    choices = [
+        value
+        for column in space.columns
+        for value in getattr(column.dimension, "choices", ())
+    ]
+    is_fixed = not any(hasattr(value, "fit") for value in choices)
+    if is_fixed and not tells_work(estimator):
+        raise ValueError(
+            f"price='work', and the work of {type(estimator).__name__} is not known. "
+            f"{_HOW_TO_TELL_WORK}"
+        )
+
+
+def _warn_of_no_work(archive, trial):
+    """Warn at the first complete trial when its work is not known."""
+    first = next((t for t in archive.closed if t.status == "complete"), None)
+    if first is trial and isnan(trial.work):
+        warn_user(
+            "price='work', and the first candidate's models do not tell their work: as "
+            f"long as none does, all count as equally dear. {_HOW_TO_TELL_WORK}"
         )

@@ -244,7 +244,9 @@ class EvolutionarySearchCV(SequentialSearchCV):
         "crossover+mutation". ``origin``: "initial_params", "default" (the estimator's
         own values in each alternative of the space), "warm_start", "initial" (a design
         that fills the space) or "ask" (the algorithm). Where a candidate failed there
-        are ``status`` and ``error``; with ``racing`` there are ``status`` ("complete",
+        are ``status`` and ``error``; where models tell it there is ``mean_work``, the
+        mean work of a fit: without a unit, in proportion to seconds, roughly, and the
+        same on every machine; with ``racing`` there are ``status`` ("complete",
         "raced_out" or "failed"), ``n_splits_evaluated``, and
         ``mean_test_score_partial``, an estimate of the mean score where folds were
         skipped; their scores and the ``mean_test_score`` of such a row are nan, and it

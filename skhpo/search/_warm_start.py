@@ -39,8 +39,12 @@ class Metric:
     or_first: bool = False
 
 
-def read_old_studies(source: Any, space: Space, metric: Metric) -> list[OldStudy]:
+def read_old_studies(
+    source: Any, space: Space, metric: Metric, price: str | None = "seconds"
+) -> list[OldStudy]:
     """The studies that a user names as ``warm_start_from``.
+
+    ``price`` says which costs count: "work", "seconds", or none.
 
     Raises
     ------
@@ -52,14 +56,15 @@ def read_old_studies(source: Any, space: Space, metric: Metric) -> list[OldStudy
     if source is None:
         return []
     if not isinstance(source, (list, tuple)):
-        return [_read(source, space, metric, "warm_start_from")]
+        return [_read(source, space, metric, price, "warm_start_from")]
     studies = []
     for number, one in enumerate(source):
-        studies.append(_read(one, space, metric, f"warm_start_from[{number}]"))
+        name = f"warm_start_from[{number}]"
+        studies.append(_read(one, space, metric, price, name))
     return studies
 
 
-def _read(source: Any, space: Space, metric: Metric, name: str) -> OldStudy:
+def _read(source: Any, space: Space, metric: Metric, price, name: str) -> OldStudy:
     table = _as_table(source, name)
     scores = _scores(table, metric, name)
     settings = list(_settings(table, space, len(scores), name))
@@ -82,7 +87,7 @@ def _read(source: Any, space: Space, metric: Metric, name: str) -> OldStudy:
         points=np.array([point for _, point, _ in rows.kept]),
         params=[params for _, _, params in rows.kept],
         scores=scores[kept],
-        costs=_costs(table, len(scores))[kept],
+        costs=_costs(table, len(scores), price)[kept],
         n_dropped=len(rows.reasons),
     )
 
@@ -158,8 +163,12 @@ def _is_complete(table: Mapping[str, Any], n: int) -> np.ndarray:
     return complete
 
 
-def _costs(table: Mapping[str, Any], n: int) -> np.ndarray:
-    """(n,) seconds of all folds; nan = not known."""
+def _costs(table: Mapping[str, Any], n: int, price: str | None) -> np.ndarray:
+    """(n,) work of a fit, or seconds of all folds; nan = not known."""
+    if price == "work" and "mean_work" in table:
+        return np.array([_as_number(cell) for cell in table["mean_work"]])
+    if price != "seconds":
+        return np.full(n, np.nan)
     n_splits = len({key.split("_")[0] for key in table if _is_fold(key)})
     if not n_splits or "mean_fit_time" not in table:
         return np.full(n, np.nan)

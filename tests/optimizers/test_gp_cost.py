@@ -6,7 +6,7 @@ import pytest
 from skhpo._types import Proposal, Result
 from skhpo.optimizers import Chain, GaussianProcessOptimizer
 from skhpo.optimizers._base import Unseen
-from skhpo.optimizers._gp._cost import CostModel, per_cost
+from skhpo.optimizers._cost import CostModel, per_cost
 from skhpo.optimizers._observations import Observations
 from skhpo.space import Space
 from skhpo.surrogates import UCB, LogEI, Thompson, fit_gaussian_process
@@ -144,7 +144,7 @@ def test_fewer_than_five_costs_are_not_modelled():
 
 
 def test_hyperparameters_are_fitted_rarely_and_data_are_always_new(monkeypatch):
-    import skhpo.optimizers._gp._cost as module
+    import skhpo.optimizers._cost as module
 
     n_fits = 0
 

@@ -267,7 +267,7 @@ def _assert_same_column(key, ours, theirs):
 
 
 OUR_COLUMNS = (
-    *("status", "error"),
+    *("status", "error", "mean_work"),
     *("iter", "n_resources", "bracket", "rung", "sweep", "candidate", "parent"),
     *("member", "step", "event"),
     *("generation", "parents", "operator", "origin"),

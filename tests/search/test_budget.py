@@ -43,8 +43,15 @@ def test_it_can_be_pickled():
     assert pickle.loads(pickle.dumps(used))() == 0.5
 
 
-@pytest.mark.parametrize("max_time", [None, 60.0])
-def test_only_a_search_with_max_time_minds_costs(monkeypatch, max_time):
+def test_without_max_time_no_clock_is_read():
+    used = BudgetUsed(None, 10, archive_of(4), seconds=pytest.fail)
+    assert used() == 0.4
+
+
+@pytest.mark.parametrize(
+    ("max_time", "price"), [(None, None), (60.0, None), (None, "auto"), (60.0, "auto")]
+)
+def test_only_a_search_with_a_price_asks_how_much_is_used(monkeypatch, max_time, price):
     shares = []
     init = GaussianProcessOptimizer.__init__
 
@@ -60,13 +67,14 @@ def test_only_a_search_with_max_time_minds_costs(monkeypatch, max_time):
             self.ask = noting
 
     monkeypatch.setattr(GaussianProcessOptimizer, "__init__", watched)
-    search = BayesSearchCV(
-        Toy(), SPACE, n_iter=10, cv=3, random_state=0, max_time=max_time, n_points=1
-    )
+    settings = dict(n_iter=10, cv=3, random_state=0, max_time=max_time, n_points=1)
+    search = BayesSearchCV(Toy(), SPACE, price=price, **settings)
     search.fit(X, y)
     assert len(search.cv_results_["params"]) == 10
-    if max_time is None:
+    if price is None:
         assert shares == []
+    elif max_time is None:
+        np.testing.assert_allclose(shares, np.arange(1, 10) / 10)
     else:
         assert np.all(np.diff(shares) > 0)
         assert shares[-1] >= 0.9

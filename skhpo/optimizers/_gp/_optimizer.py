@@ -15,10 +15,9 @@ import numpy as np
 
 from skhpo._types import Proposal, Result
 from skhpo.optimizers._base import Points, Unseen
-from skhpo.optimizers._gp._cost import CostModel, per_cost
 from skhpo.optimizers._gp._model import Belief, Model
 from skhpo.optimizers._gp._prior_mean import PriorMean
-from skhpo.optimizers._gp._scoring import Scoring, scoring
+from skhpo.optimizers._gp._scoring import scoring
 from skhpo.optimizers._maximiser import FULL, SMALL, Effort
 from skhpo.optimizers._model_based import ModelBasedOptimizer
 from skhpo.optimizers._observations import Observations
@@ -41,11 +40,11 @@ class GaussianProcessOptimizer(ModelBasedOptimizer):
         Points told or in flight before the model is used; up to there scrambled Sobol
         points are proposed. See :func:`initial_design_size`.
     budget_used : callable, default=None
-        Returns the share of a budget of time that is used up, in [0, 1]. With it, cheap
+        Returns the share of the budget that is used up, in [0, 1]. With it, cheap
         points are preferred early, by a second process that learns from the costs.
         Only where the acquisition has a logarithm: "logei", "ei", "pi" and own
         objects with a method ``log``. Bounds, plain functions and Thompson's draws are
-        not proportional to a gain that could be divided by seconds: they stay as they
+        not proportional to a gain that could be divided by a cost: they stay as they
         are.
     rng : numpy.random.Generator
         The only source of randomness.
@@ -74,11 +73,9 @@ class GaussianProcessOptimizer(ModelBasedOptimizer):
         budget_used: Callable[[], float] | None = None,
         rng: np.random.Generator,
     ):
-        super().__init__(space, n_initial=n_initial, rng=rng)
+        super().__init__(space, n_initial=n_initial, budget_used=budget_used, rng=rng)
         self.acquisition = resolve_acquisition(acquisition)
-        self.budget_used = budget_used
         self._model = self._new_model()
-        self._cost = CostModel(space.categorical)
 
     def learn_prior(self, points: Points, scores: np.ndarray) -> PriorMean | None:
         """Take an old study on other data for a prior mean; None = it says nothing.
@@ -123,17 +120,9 @@ class GaussianProcessOptimizer(ModelBasedOptimizer):
         in_flight = np.array(unseen.in_flight).reshape(-1, self.space.n_dims)
         encoded = self._encode(in_flight)
         score = scoring(self.acquisition, belief, encoded, self.rng)
-        score = self._mindful_of_cost(score)
 
         def acquisition(points: Points) -> np.ndarray:
             return score(self._encode(points))
 
-        return acquisition
-
-    def _mindful_of_cost(self, score: Scoring) -> Scoring:
-        if self.budget_used is None or not hasattr(self.acquisition, "log"):
-            return score
-        log_cost = self._cost.log_cost(self._observations)
-        return (
-            score if log_cost is None else per_cost(score, log_cost, self.budget_used())
-        )
+        has_log = hasattr(self.acquisition, "log")
+        return self._per_cost(acquisition) if has_log else acquisition

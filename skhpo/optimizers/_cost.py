@@ -1,17 +1,17 @@
-"""What a fit costs: a second process, on the logarithm of seconds.
+"""What a fit costs: a second process, on the logarithm of its work or its seconds.
 
 Notation
 --------
 ======== ====== ========================================================================
 symbol   shape  meaning
 ======== ====== ========================================================================
-c(x)     ()     predicted seconds of an evaluation, up to a constant factor
+c(x)     ()     predicted cost of an evaluation, up to a constant factor
 used     ()     share of the budget that is used up, in [0, 1]
 alpha    ()     1 - used^4
 ======== ====== ========================================================================
 
 What is maximised is log acquisition(x) - alpha log c(x): at first the improvement per
-second, at the end the improvement itself [1]_. Improvement per second all along would
+cost, at the end the improvement itself [1]_. Improvement per cost all along would
 stay with cheap, bad models. The fading is late: ``doc/decisions/0007``.
 
 References
@@ -33,13 +33,13 @@ from skhpo.surrogates._kernels import Columns
 _LEAST_POINTS = 5
 _NEWEST = 200  # points that are learned from
 _LATE = 4  # the weight of costs is .94 at half of the budget, .68 at three quarters
-_JITTER = 0.1  # standard deviation of log seconds that any clock has
+_JITTER = 0.1  # standard deviation of log costs that no model has to explain
 _GROWTH = 1.25  # points between two fits of the hyperparameters, as a factor
 
 
 @dataclass(frozen=True, eq=False)
 class LogCost:
-    """(m, d) encoded points -> (m,) log seconds, up to a constant."""
+    """(m, d) encoded points -> (m,) log costs, up to a constant."""
 
     process: GaussianProcess
     scale: float
@@ -70,11 +70,11 @@ class CostModel:
         rows = np.flatnonzero(known)[-_NEWEST:]
         if len(rows) < _LEAST_POINTS:
             return None
-        log_seconds = np.log(data.costs[rows])
-        scale = float(log_seconds.std())
+        log_costs = np.log(data.costs[rows])
+        scale = float(log_costs.std())
         if scale < _JITTER:
             return None
-        targets = (log_seconds - log_seconds.mean()) / scale
+        targets = (log_costs - log_costs.mean()) / scale
         noise = np.full(len(rows), (_JITTER / scale) ** 2)
         try:
             process = self._process(data.encoded[rows], targets, noise, known.sum())

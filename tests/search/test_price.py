@@ -1,0 +1,201 @@
+"""``price``: what a candidate costs, and what the search makes of it."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from sklearn.ensemble import GradientBoostingRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skhpo import BayesSearchCV
+from skhpo.optimizers import RandomDesign
+from skhpo.search._warm_start import Metric, read_old_studies
+from skhpo.space import Space
+from tests.search.doors import X, y
+from tests.search.spies import Toy, fits, watched
+
+SPACE = {"a": (0.0, 1.0), "b": (1, 6)}
+
+
+class Dear(Toy):
+    """A factor of a thousand along ``a``, which says next to nothing of the score."""
+
+    def score(self, X, y=None):
+        return 1.0 - 0.01 * (self.b - 3) ** 2 - 1e-3 * (self.a - 0.5) ** 2
+
+    def __skhpo_work__(self):
+        return 1000.0**self.a
+
+
+class Noting(RandomDesign):
+    """An optimizer that keeps what it was told."""
+
+    costs: list = []
+
+    def tell(self, results):
+        super().tell(results)
+        self.costs.extend(result.cost for result in results)
+
+
+def search(estimator=None, space=SPACE, **parameters):
+    estimator = Dear() if estimator is None else estimator
+    settings = dict(n_iter=20, cv=3, random_state=0, refit=False) | parameters
+    return BayesSearchCV(estimator, space, **settings).fit(X, y)
+
+
+def params(fitted):
+    return fitted.cv_results_["params"]
+
+
+def total_work(fitted):
+    return float(np.sum(fitted.cv_results_["mean_work"]))
+
+
+@pytest.mark.parametrize("optimizer", ["gp", "forest"])
+def test_work_is_paid_attention_to_without_being_asked_for(optimizer):
+    mindful, plain = (
+        [search(optimizer=optimizer, price=price, random_state=s) for s in (1, 2)]
+        for price in ("auto", None)
+    )
+    assert sum(map(total_work, mindful)) < 0.7 * sum(map(total_work, plain))
+    for one, other in zip(mindful, plain, strict=True):
+        assert one.best_score_ > other.best_score_ - 2e-3
+
+
+def test_all_optimizers_with_a_gain_to_divide_do_so_and_others_do_not():
+    for acquisition in ("ei", "pi"):
+        one, other = (
+            total_work(search(acquisition=acquisition, price=p)) for p in ("work", None)
+        )
+        assert one < other
+    for settings in (dict(acquisition="ucb"), dict(optimizer="tpe")):
+        assert params(search(**settings)) == params(search(price=None, **settings))
+
+
+def test_where_no_work_is_known_the_table_is_that_without_a_price():
+    assert params(search(Toy())) == params(search(Toy(), price=None))
+
+
+def test_work_gives_one_table_for_any_number_of_workers_and_any_load():
+    expected = params(search())
+    assert params(search(n_jobs=2)) == expected
+    assert params(search(Dear(nap=0.003))) == expected
+
+
+def test_work_gives_one_table_after_a_resume(tmp_path):
+    class Enough(Exception):
+        pass
+
+    def stop(progress):
+        if progress.n_done == 13:
+            raise Enough
+
+    with pytest.raises(Enough):
+        search(checkpoint=tmp_path / "a", callbacks=stop)
+    assert params(search(checkpoint=tmp_path / "a")) == params(search())
+
+
+@pytest.mark.parametrize(
+    ("price", "max_time", "told"),
+    [
+        ("auto", None, "work"),
+        ("auto", 60.0, "seconds"),
+        ("work", 60.0, "work"),
+        ("seconds", None, "seconds"),
+        (None, 60.0, "nothing"),
+    ],
+)
+def test_what_an_optimizer_is_told(price, max_time, told):
+    Noting.costs = []
+    table = search(
+        optimizer=Noting, price=price, max_time=max_time, n_iter=5
+    ).cv_results_
+    seconds = 3 * (table["mean_fit_time"] + table["mean_score_time"])
+    expected = {"work": table["mean_work"], "seconds": seconds}
+    costs = expected.get(told, np.full(5, np.nan))
+    np.testing.assert_allclose(Noting.costs, costs)
+
+
+def test_old_studies_tell_the_same_kind_of_cost():
+    table = search(n_iter=6).cv_results_
+    space, metric = Space(SPACE), Metric(["score"])
+
+    def costs(table, price):
+        return read_old_studies(table, space, metric, price)[0].costs
+
+    np.testing.assert_array_equal(costs(table, "work"), table["mean_work"])
+    seconds = 3 * (table["mean_fit_time"] + table["mean_score_time"])
+    np.testing.assert_allclose(costs(table, "seconds"), seconds)
+    assert np.isnan(costs(table, None)).all()
+    del table["mean_work"]
+    assert np.isnan(costs(table, "work")).all()
+
+
+# ---- what is not possible
+
+
+@pytest.mark.parametrize("estimator", [Toy(), make_pipeline(StandardScaler(), Toy())])
+def test_work_of_a_class_that_tells_none_is_an_error_before_the_first_fit(estimator):
+    prefix = "" if isinstance(estimator, Toy) else "toy__"
+    watched()
+    with pytest.raises(ValueError, match="is not known") as caught:
+        search(estimator, {f"{prefix}a": (0.0, 1.0)}, price="work")
+    assert "__skhpo_work__" in str(caught.value)
+    assert "boosting" in str(caught.value)
+    assert fits() == []
+
+
+def test_where_only_fits_can_show_it_there_is_a_warning():
+    pipe = make_pipeline(StandardScaler(), Toy())
+    space = {"toy": [Toy(a=a) for a in (0.1, 0.2)] + [Dear()]}
+    with pytest.warns(UserWarning, match="do not tell their work") as caught:
+        search(pipe, space, price="work")
+    assert len([w for w in caught if "tell their work" in str(w.message)]) == 1
+
+
+@pytest.mark.parametrize("price", ["time", 1, True])
+def test_other_prices_are_refused(price):
+    with pytest.raises(ValueError, match="price"):
+        search(price=price)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [dict(optimizer="tpe"), dict(optimizer="sobol"), dict(acquisition="ucb")],
+)
+def test_a_price_that_nobody_weighs_is_reported(settings):
+    with pytest.warns(UserWarning, match="price='work' is ignored"):
+        search(price="work", n_iter=4, **settings)
+
+
+# ---- real models
+
+
+def test_a_boosting_search_does_less_work_for_as_good_a_model():
+    rng = np.random.default_rng(0)
+    rows = rng.random((150, 4))
+    target = np.sin(6 * rows[:, 0]) + rows[:, 1] + 0.1 * rng.standard_normal(150)
+    model = GradientBoostingRegressor(random_state=0)
+    space = {
+        "n_estimators": (5, 60),
+        "max_depth": (1, 6),
+        "learning_rate": (0.02, 0.5, "log-uniform"),
+    }
+    works, best = [], []
+    for price in ("auto", None):
+        done = BayesSearchCV(
+            model, space, n_iter=15, cv=2, random_state=0, price=price, refit=False
+        ).fit(rows, target)
+        works.append(total_work(done))
+        best.append(done.best_score_)
+    assert works[0] < works[1]
+    assert best[0] > best[1] - 0.02
+
+
+def test_the_first_points_are_those_of_a_search_without_a_price():
+    tables = [params(search(price=price, n_points=1)) for price in ("auto", None)]
+    is_same = [one == other for one, other in zip(*tables, strict=True)]
+    assert all(is_same[:5])
+    assert not all(is_same)
+    assert all(a >= b for a, b in pairwise(is_same[:6]))
