@@ -96,8 +96,9 @@ class Archive:
     price : str or None
         What an optimizer is told that a trial costs: its "work", its "seconds" or,
         with None, nothing.
-    spares : callable
-        Returns whether a trial gets all of its folds, whatever the race says.
+    spares : callable or None
+        Returns whether a trial gets all of its folds, whatever the race says; None =
+        no trial does.
     """
 
     def __init__(
@@ -109,7 +110,7 @@ class Archive:
         continues=True,
         predictions=None,
         price="seconds",
-        spares=lambda trial: False,
+        spares=None,
     ):
         self.n_splits = n_splits
         self.objective = _UNKNOWN  # name of the metric that steers; None = the only one
@@ -136,7 +137,7 @@ class Archive:
         number = len(self.trials)
         trial = Trial(number, job, candidate, params, twin=twin, parent=parent)
         self.trials.append(trial)
-        if self.race is not None and self._spares(trial):
+        if self.race is not None and self._spares and self._spares(trial):
             self._spared.add(number)
         return trial
 
