@@ -211,7 +211,7 @@ def what_failed(account: Account) -> str | None:
 def what_of_the_default(account: Account, best: Best | None) -> str | None:
     """Return what the estimator's own setting scores beside the best; None = nothing.
 
-    Where it scores higher, that is said in so many words.
+    Where it scores higher, by what can be seen in four digits, a sentence says so.
     """
     default = account.default_score
     if default is None:
@@ -220,14 +220,13 @@ def what_of_the_default(account: Account, best: Best | None) -> str | None:
         return "Own setting: failed, and has no score"
     if best is None or np.isnan(best.score):
         return f"Own setting: {default:.4g}"
-    gain = best.score - default
-    if gain < 0:
+    own, found = f"{default:.4g}", f"{best.score:.4g}"
+    if best.score < default and found != own:
         return (
             "The estimator's own setting scores higher in cross-validation than what "
-            f"was found: {default:.4g} against {best.score:.4g}. Keep it, or search "
-            "more candidates."
+            f"was found: {own} against {found}. Keep it, or search more candidates."
         )
-    return f"Own setting: {default:.4g} (best {gain:+.2g})"
+    return f"Own setting: {own} (best {best.score - default:+.2g})"
 
 
 def units_in_words(n: int, kind: str) -> str:
