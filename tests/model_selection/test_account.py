@@ -40,8 +40,9 @@ def test_every_door_says_what_it_did(door):
     n = n_rows(search)
     assert lines[0].startswith(f"{type(search).__name__}: {n} ")
     assert lines[0].endswith(f", 3 folds, {3 * n} fits")
-    assert lines[1].startswith("Ended after ") and " s of fits): " in lines[1]
-    assert lines[2].startswith(f"Best: row {search.best_index_}, mean score ")
+    assert lines[1].startswith("Own setting: ")
+    assert lines[2].startswith("Ended after ") and " s of fits): " in lines[2]
+    assert lines[3].startswith(f"Best: row {search.best_index_}, mean score ")
     assert f"    kind = {search.best_params_['kind']!r}" in lines
     assert max(map(len, lines)) <= 88
     assert not any(line.startswith(("Failed", "There is no model")) for line in lines)
@@ -109,7 +110,7 @@ def test_a_limit_of_time_is_named():
 )
 def test_the_reason_is_told_in_words(parameters, words):
     search = bayes().set_params(**parameters).fit(X, y)
-    assert f": {words}" in search.summary().splitlines()[1]
+    assert f": {words}" in search.summary().splitlines()[2]
 
 
 def test_racing_is_told():
