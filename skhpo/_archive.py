@@ -83,8 +83,9 @@ class Archive:
         the difference.
     predictions : PredictionStore or None
         Keeps the predictions of the complete trials.
-    spares : callable
-        Returns whether a trial gets all of its folds, whatever the race says.
+    spares : callable or None
+        Returns whether a trial gets all of its folds, whatever the race says. None = no
+        trial does.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class Archive:
         race=None,
         continues=True,
         predictions=None,
-        spares=lambda trial: False,
+        spares=None,
     ):
         self.n_splits = n_splits
         self.objective = _UNKNOWN  # name of the metric that steers; None = the only one
@@ -121,7 +122,7 @@ class Archive:
         number = len(self.trials)
         trial = Trial(number, job, candidate, params, twin=twin, parent=parent)
         self.trials.append(trial)
-        if self.race is not None and self._spares(trial):
+        if self.race is not None and self._spares is not None and self._spares(trial):
             self._spared.add(number)
         return trial
 

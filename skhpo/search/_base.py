@@ -598,7 +598,7 @@ class SequentialSearchCV(BaseSearchCV):
             task.race,
             continues=task.training is None or task.training.resource.continued,
             predictions=task.keeping and task.keeping.store,
-            spares=task.own.is_of if self._learns(task) else lambda trial: False,
+            spares=task.own.is_of if self._learns(task) else None,
         )
 
     def _open_keeping(self, task):
