@@ -684,6 +684,10 @@ class SequentialSearchCV(BaseSearchCV):
         """Return what an optimizer is told that a trial costs."""
         return "seconds"
 
+    def _tells_work(self):
+        """Return whether the table has the work of fits, where it is known."""
+        return True
+
     def _n_planned(self, task):
         """Return how many trials there will be at most; None = not known."""
         numbers = [n for n in (self.n_iter, task.space.size) if n is not None]
@@ -887,6 +891,8 @@ class SequentialSearchCV(BaseSearchCV):
     def _publish(self, task, archive):
         """Make the table of what was evaluated."""
         self.cv_results_ = build_cv_results(archive, self.return_train_score)
+        if not self._tells_work():
+            self.cv_results_.pop("mean_work", None)
 
     def _publish_scorer(self, task):
         several = is_multimetric_scorer(task.scorer)

@@ -226,7 +226,8 @@ class BayesSearchCV(SequentialSearchCV):
         are those of :class:`~sklearn.model_selection.RandomizedSearchCV`. Where a
         candidate failed there are two more, ``status`` and ``error``. Where models tell
         it there is ``mean_work``, the mean work of a fit: without a unit, in proportion
-        to seconds, roughly, and the same on every machine. With ``racing``
+        to seconds, roughly, and the same on every machine (not with ``"random"``,
+        ``"sobol"`` or a grid that is tried in full). With ``racing``
         there are ``status`` ("complete", "raced_out" or "failed"),
         ``n_splits_evaluated``, and ``mean_test_score_partial``, an estimate of the mean
         score where folds were skipped; their scores and the ``mean_test_score`` of such
@@ -437,6 +438,9 @@ class BayesSearchCV(SequentialSearchCV):
         if self.price != "auto":
             return self.price
         return "work" if self.max_time is None else "seconds"
+
+    def _tells_work(self):
+        return self.optimizer_ not in ("grid", *DESIGNS)  # scikit-learn's tables
 
     def _budget(self, task, archive):
         if self._price() is None:

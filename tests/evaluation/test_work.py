@@ -281,7 +281,7 @@ def test_a_candidate_that_failed_has_no_work():
 
 def test_nonsense_is_reported_once_per_search():
     with pytest.warns(UserWarning, match="__skhpo_work__") as caught:
-        table = search(Telling(), {"work": [1.0, -1.0, "error"]})
+        table = search(Telling(), {"work": [1.0, -1.0, "error"]}, EvolutionarySearchCV)
     (warning,) = [w for w in caught if "__skhpo_work__" in str(w.message)]
     assert "6 out of 9 fits" in str(warning.message)
     np.testing.assert_array_equal(table["mean_work"], [1.0, np.nan, np.nan])
