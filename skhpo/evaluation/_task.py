@@ -31,7 +31,7 @@ from skhpo._types import REFERENCE, FoldOutcome
 from skhpo.evaluation._copies import Copies
 from skhpo.evaluation._predictions import PredictionPlan, asked_once
 from skhpo.evaluation._training import Training
-from skhpo.evaluation._work import work_of
+from skhpo.evaluation._work import work_of_fold
 
 #: What a fit may raise without ending the search. ``SystemExit`` is a failed candidate
 #: too; ``KeyboardInterrupt`` passes.
@@ -150,7 +150,7 @@ def fit_fold(payload, trial, params, fold, context=None, stage=None):
         train_scores, train_error = score_on(payload, estimator, data_train, train)
         error = error or train_error
     if stage is None:
-        work, work_error = work_of(estimator, data_train[0], data_test[0])
+        work, work_error = work_of_fold(estimator, data_train[0], data_test[0])
         outcome.update(work=work, work_error=work_error)
     _print_end(payload, outcome, shown, scores, train_scores)
     return FoldOutcome(

@@ -34,6 +34,7 @@ _LEAST_POINTS = 5
 _NEWEST = 200  # points that are learned from
 _LATE = 4  # the weight of costs is .94 at half of the budget, .68 at three quarters
 _JITTER = 0.1  # standard deviation of log costs that no model has to explain
+_LEAST_SPREAD = 0.5  # standard deviation of log costs below which they do not count
 _GROWTH = 1.25  # points between two fits of the hyperparameters, as a factor
 
 
@@ -72,7 +73,7 @@ class CostModel:
             return None
         log_costs = np.log(data.costs[rows])
         scale = float(log_costs.std())
-        if scale < _JITTER:
+        if scale < _LEAST_SPREAD:  # 90 % lie within a factor of five
             return None
         targets = (log_costs - log_costs.mean()) / scale
         noise = np.full(len(rows), (_JITTER / scale) ** 2)

@@ -127,8 +127,8 @@ class ParamSliceDisplay:
     >>> display = ParamSliceDisplay.from_search(search)
     >>> display.axes_[0, 0].get_xscale()
     'log'
-    >>> display.note is None  # six candidates are enough for a band
-    True
+    >>> display.note is None  # six candidates are not enough for a band
+    False
     """
 
     def __init__(
