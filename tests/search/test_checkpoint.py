@@ -163,7 +163,6 @@ def test_models_that_were_kept_are_trained_on(models, accident, tmp_path):
         strategy="sha",
         optimizer="random",  # nine candidates, none in full at once
         n_candidates=9,
-        optimizer="random",  # adds nothing to these
         min_resource=1,
         max_resource=9,
         cv=2,
