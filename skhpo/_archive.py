@@ -66,7 +66,7 @@ class Trial:
 
     @property
     def work(self):
-        """Mean work of a fit, over the folds where it is known; nan = nowhere.
+        """Mean work of a fit over the folds where it is known, or nan.
 
         Without those that ran ahead: which did depends on the clock.
         """

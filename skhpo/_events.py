@@ -58,7 +58,7 @@ def check_event(event: Mapping[str, Any]) -> None:
 
 
 def _wrong_field(fields: Mapping[str, Field], event: Mapping[str, Any]) -> str | None:
-    """Return a message about the first wrong field; None = all are right."""
+    """Return a message about the first wrong field, or None."""
     for name, field in fields.items():
         if name not in event:
             if not field.is_optional:

@@ -447,7 +447,7 @@ def _check_asked(record: Record, number: int) -> None:
 
 
 def _check_closed(record: Record, number: int, event: dict, closed: Any) -> None:
-    """Check what became of a trial; ``closed`` are the trials that were closed."""
+    """Check what became of a trial against the trials that were closed."""
     _check_asked(record, number)
     twin, rival, n_folds = event["twin"], event["rival"], event["n_folds"]
     n_splits, racing = record.header["n_splits"], record.header["racing"]

@@ -11,7 +11,7 @@ from skhpo.evaluation._task import CAUGHT, score_on
 
 
 def baseline_of(estimator):
-    """Return a model of the same kind that predicts a constant; None = no such kind."""
+    """Return a model of the same kind that predicts a constant, or None."""
     if is_classifier(estimator):
         return DummyClassifier()
     return DummyRegressor() if is_regressor(estimator) else None

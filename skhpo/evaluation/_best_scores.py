@@ -67,7 +67,7 @@ def best_possible_score(scorer, estimator, choices_of):
 
 
 def score_range(scorer, estimator, choices_of):
-    """Return what any fold scores at least and at most; infinite = not known.
+    """Return what any fold scores at least and at most, infinite where not known.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def _range_of_own_score(estimator, choices_of, prefix=""):
 
 
 def _scored_by_accuracy():
-    """Return the classes whose ``score`` is accuracy; all but one allow X=None."""
+    """Return the classes whose ``score`` is accuracy."""
     from sklearn.dummy import DummyClassifier
     from sklearn.neighbors import (  # it loads half of scikit-learn
         KNeighborsClassifier,

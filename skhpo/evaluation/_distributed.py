@@ -202,7 +202,7 @@ class _Part:
         return [_Part(self.call, [fold], self.found) for fold in self.folds]
 
     def add(self, outcomes):
-        """Note what came of the folds; return whether the call is complete."""
+        """Note what came of the folds and return whether the call is complete."""
         self.found.update((outcome.fold, outcome) for outcome in outcomes)
         return len(self.found) == len(self.call[2])
 

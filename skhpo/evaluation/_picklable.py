@@ -110,7 +110,7 @@ def _cure(estimator):
 
 
 def _tuples_for_lists(estimator):
-    """Return the parameters that must be tuples for the clone, by name; or {}.
+    """Return the parameters that must be tuples for the clone, by name.
 
     A constructor that copies lists, as catboost's does, keeps tuples as they are.
     """

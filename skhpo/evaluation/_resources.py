@@ -214,7 +214,7 @@ class _Place:
 
     @property
     def family(self):
-        """How the estimator grows, if that is known of its class; or None."""
+        """How the estimator grows, or None where that is not known of its class."""
         if not self.grows_alone or self.is_searched:
             return None
         how = registered_family(self.last)
@@ -393,7 +393,7 @@ class _Place:
         return self.chosen(Refitted(how.kind, how.param, how.full), why)
 
     def in_the_way(self, how):
-        """Return what keeps the estimator from being continued, and a cure; or None."""
+        """Return what keeps the estimator from being continued and a cure, or None."""
         found = obstacles(how, self.asked)
         return tuple(_and(texts) for texts in zip(*found, strict=True)) or None
 
@@ -413,7 +413,7 @@ class _Place:
 
     @property
     def resampling(self):
-        """A sentence on the resamplers before the estimator; "" without any."""
+        """A sentence on the resamplers before the estimator, or ""."""
         steps = self.whole.steps[:-1] if self.last is not self.whole else []
         names = [type(s).__name__ for _, s in steps if hasattr(s, "fit_resample")]
         if not names:

@@ -320,7 +320,7 @@ def kept_files(folder):
 
 
 def _why_not_ours(folder):
-    """Return why a folder may not be used; None = it may be."""
+    """Return why a folder may not be used, or None."""
     status = os.lstat(folder)
     if stat.S_ISLNK(status.st_mode):
         return "is a symbolic link"
@@ -336,7 +336,7 @@ def _why_not_ours(folder):
 
 
 def _why_not_kept(files, folder):
-    """Return which files of a folder are not ours; None = all are."""
+    """Return which files of a folder are not ours, or None."""
     is_open = os.lstat(folder).st_mode & 0o011
     not_ours = [file.name for file in files if not _is_kept(file, is_open)]
     if not not_ours:

@@ -526,7 +526,7 @@ class _LastStep(BaseEstimator):
 
 
 def _resampled(pipeline, X, y, params):
-    """Fit all steps but the last; return the rows and the target that it gets.
+    """Fit all steps but the last and return the rows and the target that it gets.
 
     The pipeline's own ``fit`` knows what to do with resamplers (imbalanced-learn's
     does, scikit-learn's does not).

@@ -284,7 +284,7 @@ def _kernel(model: Any, size: Size) -> float:
 
 
 def _neighbors(model: Any, size: Size) -> float:
-    """Distances; a tree spares some, where there are few columns, and is slower."""
+    """Distances, of which a tree spares some where there are few columns."""
     columns, visited = size.density * _columns(model), size.n
     per_value = _PER_VALUE.get(model.effective_metric_, 1.0)
     if model.algorithm in ("kd_tree", "ball_tree"):
@@ -326,7 +326,7 @@ def _columns(model: Any) -> int:
 
 
 def _pipeline(model: Any, size: Size) -> float:
-    """The last step decides; what is not known of the others counts nothing."""
+    """Add up the steps, those of unknown work as nothing."""
     *others, last = [step for _, step in model.steps]
     total = _work(last, size)
     return total if hasattr(last, OWN) else total + _known(others, size)

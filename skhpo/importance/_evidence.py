@@ -29,7 +29,7 @@ NOT_SMALL = 0.1
 
 
 def doubt_about(rows: Rows, surrogate) -> str | None:
-    """Say why a surrogate is not to be believed; None = it is.
+    """Say why a surrogate is not to be believed, or return None.
 
     Parameters
     ----------

@@ -326,7 +326,7 @@ def _nothing(rows: Rows, interactions: bool, reason: str, facts) -> SearchImport
 
 
 def _table(found: Indices, rows: Rows | None) -> pd.DataFrame:
-    """A row per parameter; ``rows`` = what the verdicts rest on, None = nothing."""
+    """A row per parameter, with verdicts where ``rows`` are given."""
     names = [_shown(name) for name in found.names]
     table = pd.DataFrame(_summary("importance", found.total), index=names)
     table["main"] = found.main[:, 0]

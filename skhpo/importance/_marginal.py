@@ -87,7 +87,7 @@ class Marginals:
 
     @property
     def doubt(self) -> str | None:
-        """Why there is not enough evidence; None = there is."""
+        """Why there is not enough evidence, or None."""
         return doubt_about(self.rows, self.surrogate)
 
     @property

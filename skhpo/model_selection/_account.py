@@ -160,7 +160,7 @@ class Account:
 
     @property
     def default_score(self) -> float | None:
-        """Score of the estimator's own setting in full; None where it is not known."""
+        """Score of the estimator's own setting in full, or None."""
         return getattr(self._search, "default_score_", None)
 
     @property
@@ -209,7 +209,7 @@ def what_failed(account: Account) -> str | None:
 
 
 def what_of_the_default(account: Account, best: Best | None) -> str | None:
-    """Return what the estimator's own setting scores beside the best; None = nothing.
+    """Return what the estimator's own setting scores beside the best, or None.
 
     Where it scores higher, by what can be seen in four digits, a sentence says so.
     """

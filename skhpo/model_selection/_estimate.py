@@ -135,7 +135,7 @@ class ScoreEstimate:
 
     @property
     def is_measured(self):
-        """Whether the scores show an optimism; of a single candidate there is none."""
+        """Whether the scores of several candidates show an optimism."""
         size = abs(self.score) + abs(self.bias)
         return self.n_candidates == 1 or self.bias > _ROUNDING * size
 

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def about_seeds(search):
-    """Return what has no seed though the search has one; None = there is nothing.
+    """Return what has no seed though the search has one, or None.
 
     As everywhere in scikit-learn, estimators and splitters keep their own. A search
     that trains models in steps draws the seeds that its estimator leaves open.

@@ -413,7 +413,7 @@ class Reserved:
         near: Points | None = None,
         resource: int | None = None,
     ) -> list[Proposal]:
-        """At most ``n`` points; the first of all at the resource is the one kept."""
+        """At most ``n`` points, the kept one as the first at the resource."""
         proposals: list[Proposal] = []
         if n > 0 and resource == self.resource:
             proposals, self._kept = self._kept, []

@@ -110,7 +110,7 @@ class ContinuingScheduler:
         return jobs
 
     def _fill(self, places: deque[Places], n: int, propose: Propose) -> list[Job]:
-        """At most ``n`` jobs for the first places; full places are removed."""
+        """At most ``n`` jobs for the first places that are not full."""
         if not places or n < 1:
             return []
         first = places[0]

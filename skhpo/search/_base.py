@@ -618,7 +618,7 @@ class SequentialSearchCV(BaseSearchCV):
         )
 
     def _default_scores(self, task):
-        """Return the scores of the own setting by fold; None = it was not evaluated."""
+        """Return the scores of the own setting by fold, or None without any."""
         top = None if task.training is None else task.training.top
         return task.own.scores(task.archive, top, self._choosing_score(task.archive))
 
@@ -876,7 +876,7 @@ class SequentialSearchCV(BaseSearchCV):
             self._refit(task, self._chosen(task, archive))
 
     def _report_failures(self, task, archive):
-        """Warn of what failed; raise where everything did, or must."""
+        """Warn of what failed, or raise where everything did."""
         if not is_all_unscored(archive):
             report_failures(archive)
             if archive.incumbent is None:  # all was fitted, no score is a number
@@ -926,12 +926,12 @@ class SequentialSearchCV(BaseSearchCV):
             self.best_score_ = self.cv_results_[f"mean_test_{metric}"][self.best_index_]
 
     def _own_row(self, task, archive, rows):
-        """Return which of some rows has the estimator's own setting; 0 = none has."""
+        """Return which of some rows has the estimator's own setting, or 0."""
         is_own = [task.own.is_of(archive.finished[row]) for row in rows]
         return is_own.index(True) if any(is_own) else 0
 
     def _chosen(self, task, archive):
-        """Return the trial to refit; in full where none could be scored."""
+        """Return the trial to refit, in full where none could be scored."""
         trial = archive.finished[self.best_index_]
         is_scored = archive.incumbent is not None or callable(self.refit)
         if is_scored or task.training is None:

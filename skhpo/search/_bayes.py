@@ -546,7 +546,7 @@ _HOW_TO_TELL_WORK = (
 
 
 def _check_work(estimator, space):
-    """Refuse to search by work where no fit will tell it; may not be known yet."""
+    """Refuse to search by work where it is known that no fit tells it."""
     choices = [
         value
         for column in space.columns

@@ -43,7 +43,7 @@ class OwnSetting:
         return trial.parent is None and key == self.space.key(self.setting[0])
 
     def row(self, archive, resource):
-        """Return the trial that evaluated it in full; None = there is none."""
+        """Return the trial that evaluated it in full, or None."""
         return next(
             (
                 trial
@@ -55,7 +55,7 @@ class OwnSetting:
         )
 
     def scores(self, archive, resource, score_of):
-        """Return its score on each fold, nan where it failed; None = not evaluated."""
+        """Return its score on each fold, or None where it was not evaluated."""
         row = self.row(archive, resource)
         outcomes = self.outcomes if row is None else row.outcomes
         if outcomes is None:
@@ -65,7 +65,7 @@ class OwnSetting:
 
 
 def evaluate_reference(evaluator, archive, journal, training):
-    """Fit and score the estimator as it is, on every fold; return the outcomes.
+    """Fit and score the estimator as it is on every fold and return the outcomes.
 
     Nothing else may be with the workers but folds that are not needed any more. None =
     the record of a finished search has no reference.

@@ -362,7 +362,7 @@ def _cached_by(cls):
 
 @functools.lru_cache(maxsize=1000)
 def _arguments_of(cls):
-    """Return the names of the constructor's arguments; None = they are not known."""
+    """Return the names of the constructor's arguments, or None."""
     try:
         parameters = inspect.signature(cls).parameters.values()
     except (TypeError, ValueError):
@@ -374,6 +374,6 @@ def _arguments_of(cls):
 
 @functools.lru_cache(maxsize=1000)
 def _describer_of(cls):
-    """Return what describes the values of a class; None = it is no special kind."""
+    """Return what describes the values of a class, or None if it is nothing special."""
     found = (describe for kinds, describe in _KINDS if issubclass(cls, kinds))
     return next(found, None)

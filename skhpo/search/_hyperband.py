@@ -612,7 +612,7 @@ class HyperbandSearchCV(SequentialSearchCV):
         return kind(bracket, n_full=len(full), full_first=plan.full_first)
 
     def _optimizer(self, task, archive):
-        """Return what proposes settings; the own one is kept for a full training.
+        """Return what proposes settings and keeps the own one for a full training.
 
         So is the nearest one in the space, where numbers lie outside of their ranges.
         """

@@ -55,7 +55,7 @@ def check_scorer(scorer, estimator, scoring, choices):
 
 
 def _methods(scorer):
-    """Return the methods of which a scorer asks the first that exists; () = unknown."""
+    """Return the methods of which a scorer asks the first that exists, or ()."""
     if is_multimetric_scorer(scorer):
         return ()
     methods = scorer_response_method(scorer)
@@ -105,7 +105,7 @@ class ScoringWatch:
 
 
 def _scoring_errors(archive, trial):
-    """Return the last lines of what scoring raised, by fold; {} = something else."""
+    """Return the last lines of what scoring raised, by fold."""
     bad = [o for o in trial.outcomes if not isfinite(archive.steering_score(o))]
     if not all(o.stage == "score" for o in bad):
         return {}

@@ -164,7 +164,7 @@ def _is_complete(table: Mapping[str, Any], n: int) -> np.ndarray:
 
 
 def _costs(table: Mapping[str, Any], n: int, price: str | None) -> np.ndarray:
-    """(n,) work of a fit, or seconds of all folds; nan = not known."""
+    """(n,) work of a fit, or seconds of all folds, nan where not known."""
     if price == "work" and "mean_work" in table:
         return np.array([_as_number(cell) for cell in table["mean_work"]])
     if price != "seconds":

@@ -123,7 +123,7 @@ def _check_not_foreign(name: str, value: Any) -> None:
 
 
 def _as_written_here(value: Any) -> str | None:
-    """The short form of another library's dimension; None = it is not known."""
+    """The short form of another library's dimension, or None."""
     choices = getattr(value, "choices", getattr(value, "categories", None))
     if choices is not None:
         return repr(list(choices))
