@@ -93,7 +93,7 @@ class Payload:
         return [*self._fit_params.shared, *self._score_params.shared]
 
     def of_trial(self, trial):
-        """Return what is to be done for a trial. An error in a reference ends nothing."""
+        """Return what is to be done for a trial. No reference ends a search."""
         if trial != REFERENCE:
             return self
         error_score = float("nan") if self.error_score == "raise" else self.error_score
