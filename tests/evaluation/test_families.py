@@ -163,6 +163,8 @@ def each_setting(kind):
     for setting in made:
         if {"oob_score", "max_samples"} & set(setting):
             setting["bootstrap"] = True
+        if "learning_rate" in setting and "eta0" in known:
+            setting["eta0"] = 0.1  # 0 by default before scikit-learn 1.8
     return [{}, *made]
 
 
