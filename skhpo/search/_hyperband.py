@@ -520,17 +520,17 @@ class HyperbandSearchCV(SequentialSearchCV):
         task = super()._check(X, y, params)
         task.training, least = self._choose_training(task)
         is_continued = task.training.resource.continued
-        units_are_new = is_continued and self.keep_models != "none"
         brackets = self._brackets(task.space, least, task.training.top)
         first = brackets
         if self._is_asked_to_learn() and task.own.nearest is not None:
-            first = with_full_place(brackets, units_are_new)
+            # by the units as if models were kept: keep_models changes no candidate
+            first = with_full_place(brackets, is_continued)
         n_sweeps = self.n_iterations if self.strategy in ("hyperband", "sha") else 1
         task.plan = RungPlan(
             brackets,
             n_sweeps,
             self.n_splits_,
-            units_are_new,
+            is_continued and self.keep_models != "none",
             first,
             full_first=task.session.is_limited(self.max_time is not None),
         )

@@ -44,6 +44,7 @@ NOT_TRIED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("library", BOOSTERS)
 def test_what_is_continued_equals_what_is_trained_at_once(library):
     pytest.importorskip(library)

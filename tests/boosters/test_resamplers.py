@@ -38,6 +38,8 @@ class Doubling(BaseEstimator):
 class Quiet(SGDClassifier):
     """Linear, with probabilities."""
 
+    __skhpo_resource__ = "epochs"
+
     def __init__(self, alpha=1e-3, random_state=None, class_weight=None):
         settings = dict(alpha=alpha, random_state=random_state)
         super().__init__(loss="log_loss", class_weight=class_weight, **settings)

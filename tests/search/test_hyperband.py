@@ -360,6 +360,17 @@ def test_where_models_are_kept_changes_nothing(estimator, space):
     assert kept[0].plan_["units"].sum() < kept[2].plan_["units"].sum()
 
 
+@pytest.mark.parametrize("strategy", ["sha", "asha", "median"])
+def test_where_models_are_kept_changes_no_candidate(strategy):
+    space = {"alpha": (1e-6, 1e0, "log-uniform")}
+    settings = dict(strategy=strategy, n_candidates=9, max_resource=9)
+    kept, dropped = [
+        hyperband(SGDClassifier(), space, keep_models=where, **settings).fit(REAL, Y)
+        for where in ("memory", "none")
+    ]
+    assert_equal_tables(kept, dropped)
+
+
 def test_nothing_is_left_on_disk(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     hyperband(keep_models="disk").fit(X, y)
