@@ -302,10 +302,16 @@ def _library(name):
 
 
 def overridden(estimator):
-    """Return what a subclass of a known class does in its own way, names."""
+    """Return what a subclass of a known class does in its own way, names.
+
+    A ``partial_fit`` of its own is no obstacle where an epoch is a call of it, in rungs
+    and at once; nor is the ``fit`` beside it, which is not called.
+    """
     known = known_class(estimator)
     kinds = [kind for kind in type(estimator).__mro__ if kind not in known.__mro__]
     names = {name for kind in kinds for name in vars(kind)}
+    if "partial_fit" in names and isinstance(REGISTRY[known.__name__], Epochs):
+        names -= {"partial_fit", "fit"}
     return sorted(name for name in names if _trains(name, known))
 
 

@@ -288,6 +288,22 @@ def test_a_subclass_counts_as_its_class_unless_it_trains_in_its_own_way():
         def fit(self, X, y):
             return super().fit(X[::2], y[::2])
 
+    class Counts(SGDClassifier):
+        def fit(self, X, y):
+            raise NotImplementedError
+
+        def partial_fit(self, X, y, classes=None):
+            self.n_calls_ = getattr(self, "n_calls_", 0) + 1
+            return super().partial_fit(X, y, classes=classes)
+
+    class Fits(SGDClassifier):
+        def fit(self, X, y):
+            return super().fit(X / 2, y)
+
+    assert overridden(Counts()) == []
+    assert choose_resource("auto", Counts()).kind == "epochs"
+    assert overridden(Fits()) == ["fit"]
+    assert choose_resource("auto", Fits()).is_rows
     copyreg._slotnames(Mine)  # pickling leaves a note in the class
     assert overridden(Mine()) == []
     assert choose_resource("auto", Mine()).continued

@@ -592,7 +592,6 @@ class Spy(SGDClassifier):
     """Knows its rows by column 0, and their groups by column 1."""
 
     EVENTS = []  # (rows it was trained on, rows it was scored on)
-    __skhpo_resource__ = "epochs"
 
     def _learn(self, X):
         self.rows_ = getattr(self, "rows_", set()) | set(X[:, 0])
