@@ -15,6 +15,7 @@ from sklearn import config_context
 
 from skhpo.evaluation._picklable import check_sendable
 from skhpo.evaluation._task import COPIED, Payload, run_folds, same_world
+from skhpo.evaluation._workers import LOOK_SECONDS
 
 #: A data set larger than this is memory-mapped by the workers, as joblib does.
 MMAP_BYTES = 1_000_000
@@ -88,10 +89,6 @@ def payload_of(handle):
         _loaded.clear()
         _loaded[handle.token] = Payload(X=X, y=y, **rest)
     return _loaded[handle.token]
-
-
-#: Seconds between two looks of a worker at whether its parent is alive.
-LOOK_SECONDS = 1.0
 
 
 @cache  # by process: a fork has no thread yet

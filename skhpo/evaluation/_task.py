@@ -191,7 +191,8 @@ def _train(payload, estimator, data, rows, context, stage, params, fold):
     (X, y), training = data, payload.training
     new_params = partial(payload.fit_params_of, rows)
     model = training.model(stage, fold, estimator)
-    with _fit_callbacks(context, model.estimator, X, y, new_params()):
+    told = {} if context is None else new_params()
+    with _fit_callbacks(context, model.estimator, X, y, told):
         model, units = training.advance(model, X, y, stage, params, fold, new_params)
     state = training.state(model, stage)
     return model.estimator, dict(units=units, state=state)

@@ -364,7 +364,7 @@ class Chain:
         return replace(proposal, id=self._n_proposed - 1)
 
 
-class Reserved:
+class Reserved(Chain):
     """Keeps a setting for the first ask at a resource, and asks another optimizer.
 
     Until then the setting counts as pending, so that it is not proposed for less.
@@ -400,10 +400,9 @@ class Reserved:
         resource: int,
         then: Optimizer,
     ):
+        super().__init__([], then=then)
         self.resource = resource
-        self.then = then
         self._kept = [Proposal(0, *setting, {"origin": "default"})]
-        self._n_proposed = 0
 
     def ask(
         self,
@@ -423,14 +422,6 @@ class Reserved:
                 n - len(proposals), pending=in_flight, near=near, resource=resource
             )
         return [self._renumbered(proposal) for proposal in proposals]
-
-    def tell(self, results: Sequence[Result]) -> None:
-        """Tell the other optimizer."""
-        self.then.tell(results)
-
-    def _renumbered(self, proposal: Proposal) -> Proposal:
-        self._n_proposed += 1
-        return replace(proposal, id=self._n_proposed - 1)
 
 
 def scrambled_sobol(n_dims: int, rng: np.random.Generator) -> qmc.Sobol:

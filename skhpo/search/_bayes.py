@@ -25,6 +25,7 @@ from skhpo.search._optimizers import DESIGNS, check_optimizer, make_chain
 from skhpo.surrogates import LogEI, resolve_acquisition
 
 _OPTIMIZERS = ("auto", "gp", "forest", "tpe", "random", "sobol")
+_PURE = ("grid", *DESIGNS)  # learn from no score
 _WITHOUT_ACQUISITION = ("tpe", *DESIGNS)
 
 
@@ -440,7 +441,7 @@ class BayesSearchCV(SequentialSearchCV):
         return "work" if self.max_time is None else "seconds"
 
     def _tells_work(self):
-        return self.optimizer_ not in ("grid", *DESIGNS)  # scikit-learn's tables
+        return self.optimizer_ not in _PURE  # scikit-learn's tables
 
     def _budget(self, task, archive):
         if self._price() is None:
@@ -479,7 +480,7 @@ class BayesSearchCV(SequentialSearchCV):
         name = self.optimizer
         if isinstance(name, str):
             name = self._optimizer_name(task.space)
-        return isinstance(name, str) and name not in ("grid", *DESIGNS)
+        return isinstance(name, str) and name not in _PURE
 
     def _model_optimizer(self, space, budget_used, rng):
         """Return the optimizer that learns from scores."""

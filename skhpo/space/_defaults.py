@@ -1,6 +1,6 @@
 """The estimator's own current parameters, as a setting of a space."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -49,16 +49,7 @@ def default_params(
     >>> print(default_params(Space({"gamma": (0.1, 1.0)}), SVC(gamma="scale")))
     None
     """
-    current = _current_params(estimator)
-    for branch in range(space.n_branches):
-        try:
-            params = _params_in(space, branch, current)
-        except ValueError:  # a value without a place
-            continue
-        point = space.point_in(branch, params)
-        if space.is_feasible(point):
-            return point, params
-    return None
+    return next(_places(space, _current_params(estimator)), None)
 
 
 def own_setting(
@@ -93,15 +84,24 @@ def own_setting(
     None
     """
     current = _current_params(estimator)
-    for branch in range(space.n_branches):
-        try:
-            placed = _params_in(space, branch, current)
-        except ValueError:  # a value without a place
-            continue
-        point = space.point_in(branch, placed)
-        if not _was_moved(placed, current) and space.is_feasible(point):
+    for point, placed in _places(space, current):
+        if not _was_moved(placed, current):
             return point, {name: _as_is(v, current[name]) for name, v in placed.items()}
     return None
+
+
+def _places(
+    space: Space, current: Mapping[str, Any]
+) -> Iterator[tuple[NDArray[np.float64], dict[str, Any]]]:
+    """Yield the feasible settings with these values, one for each alternative."""
+    for branch in range(space.n_branches):
+        try:
+            params = _params_in(space, branch, current)
+        except ValueError:  # a value without a place
+            continue
+        point = space.point_in(branch, params)
+        if space.is_feasible(point):
+            yield point, params
 
 
 def _was_moved(placed: Mapping[str, Any], current: Mapping[str, Any]) -> bool:
