@@ -281,6 +281,15 @@ def test_a_trace_knows_what_less_budget_would_have_found(bench):
     assert trace.at(10.0) == (11.5, 0.7, {"a": 3}, 3)
 
 
+def test_a_trace_is_a_curve_over_shares_of_the_budget(bench):
+    methods = bench("_real_methods")
+    trace = methods.Trace(budget=10.0)
+    trace.seconds, trace.scores = [1.0, 3.0, 11.0], [0.1, 0.5, 0.7]
+    for share, score in zip(methods.GRID, trace.curve(10.0), strict=True):
+        done = [s for t, s in zip(trace.seconds, trace.scores) if t <= 10.0 * share]
+        assert score == (done[-1] if done else None)
+
+
 def test_a_failed_candidate_does_not_replace_the_best(bench):
     trace = bench("_real_methods").Trace(budget=1e9)
     for score in (np.nan, 0.3, np.nan, 0.2, 0.4):
@@ -441,6 +450,22 @@ def test_the_report_counts_what_is_missing_beyond_and_below(bench, capsys):
     peer = next(line for line in lines if line[:1] == ["peer"])
     assert peer[1:3] == ["1", "1"]
     assert "2 x peer, svm: ValueError: no" in text
+
+
+def test_the_picture_has_a_panel_per_family(bench, tmp_path):
+    known = references(bench)
+    curve = [None] * 4 + [0.6] * 10
+    run(known, "forest/a", "ours", inner=0.6, test=0.5, curve=curve)
+    args = argparse.Namespace(
+        tasks=["forest/a", "svm/b"],
+        methods=["ours"],
+        seeds=1,
+        picture=tmp_path / "p.png",
+    )
+    picture = bench("_real_picture")
+    assert picture.scale(known, "forest/a") == (0.575, pytest.approx(0.9))
+    picture.draw(known, args)
+    assert args.picture.stat().st_size > 10_000
 
 
 def test_what_is_known_is_not_run_again(bench):

@@ -22,6 +22,9 @@ import _methods
 import numpy as np
 
 MANY = 1000  # candidates: more than any budget affords
+GRID = tuple(
+    np.geomspace(0.05, 1.0, 14)
+)  # shares of a budget, of which curves are made
 N_PLANS = 10  # of Hyperband, likewise
 
 
@@ -60,6 +63,11 @@ class Trace:
         if self.scores and not score > self.scores[-1]:  # a failed one is no better
             score, params = self.scores[-1], self.params[-1]
         return self.best_is(score, params)
+
+    def curve(self, budget):
+        """The best score known at shares of a budget; None = no candidate is done."""
+        last = np.searchsorted(self.seconds, np.multiply(GRID, budget), side="right")
+        return [self.scores[k - 1] if k else None for k in last]
 
     def at(self, budget):
         """What a search with a smaller budget has found: CPU, score, setting, number.
@@ -476,5 +484,6 @@ def judged(task, trace, fitted, mark):
         "inner": inner if np.isfinite(inner) else None,
         "test": test if np.isfinite(test) else None,
         "n": n,
+        "curve": [None if s is None or s == -np.inf else s for s in trace.curve(mark)],
         "params": {name: _methods._plain(value) for name, value in params.items()},
     }

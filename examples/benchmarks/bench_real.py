@@ -14,6 +14,7 @@ The reference is what random search is expected to have found after as many seco
     python bench_real.py --tables DIR --n-tasks 12        # a cheap part of it
     python bench_real.py --tables DIR --max-seconds 2     # small budgets
     python bench_real.py --methods ours "ours:racing=forgiving,max_time=True"
+    python bench_real.py --only-known --picture FILE      # curves, of what is known
     python bench_real.py --pool --seeds 5                 # strategies, simulated
     python bench_real.py --tables DIR --record-pool       # fits for that; an hour
 
@@ -102,6 +103,7 @@ def parse_arguments():
     add("--jobs", type=int, default=1, help="processes")
     add("--cache", type=Path, default=CACHE, help=f"JSON lines, default {CACHE}")
     add("--only-known", action="store_true", help="report what is known, run nothing")
+    add("--picture", type=Path, help="also draw score over CPU seconds, by family")
     add("--rerun", nargs="*", default=(), help="methods whose known runs are ignored")
     add("--pool", action="store_true", help="simulate strategies on recorded fits")
     add("--record-pool", nargs="*", metavar="TASK", help="record fits of these tasks")
@@ -159,6 +161,10 @@ def compare(args):
         + ("scikit-optimize", "sklearn-genetic-opt", "flaml")
     )
     report(known, args)
+    if args.picture:
+        import _real_picture
+
+        _real_picture.draw(known, args)
 
 
 # ------------------------------------------------------------------------------- runs
