@@ -286,7 +286,11 @@ def test_a_trace_is_a_curve_over_shares_of_the_budget(bench):
     trace = methods.Trace(budget=10.0)
     trace.seconds, trace.scores = [1.0, 3.0, 11.0], [0.1, 0.5, 0.7]
     for share, score in zip(methods.GRID, trace.curve(10.0), strict=True):
-        done = [s for t, s in zip(trace.seconds, trace.scores) if t <= 10.0 * share]
+        done = [
+            s
+            for t, s in zip(trace.seconds, trace.scores, strict=True)
+            if t <= 10.0 * share
+        ]
         assert score == (done[-1] if done else None)
 
 

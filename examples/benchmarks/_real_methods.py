@@ -22,9 +22,7 @@ import _methods
 import numpy as np
 
 MANY = 1000  # candidates: more than any budget affords
-GRID = tuple(
-    np.geomspace(0.05, 1.0, 14)
-)  # shares of a budget, of which curves are made
+GRID = tuple(np.geomspace(0.05, 1.0, 14))  # shares of a budget: points of a curve
 N_PLANS = 10  # of Hyperband, likewise
 
 
