@@ -333,6 +333,7 @@ def test_a_search_runs_until_its_seconds_are_used_up(bench, folder, spec):
     assert found[0.3]["inner"] >= found[0.1]["inner"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", ["halving", "optuna", "skopt", "genetic", "flaml"])
 def test_a_peer_finds_a_setting_of_the_same_space(bench, folder, spec):
     _real_methods = bench("_real_methods")

@@ -187,6 +187,7 @@ def test_every_problem_gets_settings_that_its_estimator_takes(bench):
             problem.estimator.set_params(**params)
 
 
+@pytest.mark.slow
 def test_a_drawn_problem_is_one_and_the_same_and_takes_its_settings(bench):
     _drawn = bench("_drawn")
     rng = np.random.default_rng(0)
@@ -221,6 +222,7 @@ NAMES = ("DT/wine/acc", "lasso/diabetes/mse", "noisy-DT/diabetes/mse", "pipe/win
 SPECS = ("random", "ours", "ours-per-family", "gp:n_points=3", "evolution")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", SPECS)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_run_scores_each_setting_that_it_tries(bench, monkeypatch, spec, name):
@@ -341,6 +343,7 @@ def test_a_benchmark_of_schedules_goes_on_where_it_stopped(
     assert len(results["sgd digits"][0]) == 6
 
 
+@pytest.mark.slow
 def test_every_method_trains_what_a_population_trains(bench):
     _schedules = bench("_schedules")
     size = _schedules.Size(rows=200, members=4, units=6)
@@ -479,6 +482,7 @@ def test_the_speed_up_is_to_the_final_score_of_random_search(bench):
     assert speed({"history": [[2.0, 0.7]]}, random) == (0.0, 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["hyperband", "random", "halving", "top-k"])
 def test_a_method_finds_a_full_model_in_its_time(bench, method):
     _rungs = bench("_rungs")

@@ -557,6 +557,7 @@ NOISE_SEARCHES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NOISE_SEARCHES)
 def test_labels_of_noise_are_not_predicted(name):
     n_sets, n = 6, 80

@@ -132,6 +132,7 @@ class TestUCB(OptimizerContract):
         )
 
 
+@pytest.mark.slow
 class TestThompson(OptimizerContract):
     def make(self, space, rng):
         return GaussianProcessOptimizer(
@@ -150,6 +151,7 @@ class TestOwnFunction(OptimizerContract):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("acquisition", ["logei", "thompson"])
 @pytest.mark.parametrize("name", contract_spaces())
 def test_never_a_duplicate_with_eight_in_flight(name, acquisition):

@@ -315,6 +315,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_spawned_processes_give_the_same_table(tmp_path):
     script = Script(tmp_path, SPAWN_SCRIPT)
     search = reference_search_for_scripts()
@@ -735,6 +736,7 @@ def test_max_time_ends_in_time_with_a_refitted_result(door, name, n_jobs):
     assert search.refit_time_ >= 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["max_time", "callback"])
 @one_door
 def test_a_search_ends_before_its_budget_in_processes_too(door, how, capfd):
@@ -1033,6 +1035,7 @@ CHOICES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("values", CHOICES.values(), ids=CHOICES)
 @every_door
 def test_choices_reach_the_estimator_as_they_were_written(door, values):
@@ -1810,6 +1813,7 @@ def test_read_only_memory_maps_of_large_data_are_no_obstacle(door):
     assert_same_table(search.cv_results_, expected)
 
 
+@pytest.mark.slow
 @one_door
 def test_threads_that_fit_in_threads_of_their_own_do_not_wait_for_ever(door, tmp_path):
     report = Script(tmp_path, NESTED_THREADS_SCRIPT).finish(timeout=120)

@@ -5,6 +5,7 @@ quite none, and the checks refuse ``GridSearchCV`` too before they begin.
 """
 
 import numpy as np
+import pytest
 from sklearn.cluster import MeanShift
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression, Ridge, SGDRegressor
@@ -33,20 +34,9 @@ def few_clusters(estimator, X, y=None):
 
 C, ALPHA = (0.1, 10.0, "log-uniform"), (0.1, 1.0)
 
+#: One of each class, for every day.
 SEARCHES = [
     make_search(LogisticRegression(), {"C": C}),
-    make_search(Ridge(), {"alpha": ALPHA}),
-    make_search(
-        make_pipeline(PCA(), LogisticRegression()), {"logisticregression__C": C}
-    ),
-    make_search(
-        make_pipeline(PCA(), Ridge()),
-        {"ridge__alpha": ALPHA, "ridge__fit_intercept": [True, False]},
-    ),
-    make_search(
-        MeanShift(bandwidth=10.0), {"bandwidth": (5.0, 20.0)}, scoring=few_clusters
-    ),
-    make_search(GaussianMixture(random_state=0), {"reg_covar": [1e-3, 1e-2]}),
     EvolutionarySearchCV(
         Ridge(),
         {"alpha": ALPHA, "fit_intercept": [True, False]},
@@ -79,6 +69,22 @@ SEARCHES = [
     ),
 ]
 
+#: Other kinds of estimators.
+MORE_SEARCHES = [
+    make_search(Ridge(), {"alpha": ALPHA}),
+    make_search(
+        make_pipeline(PCA(), LogisticRegression()), {"logisticregression__C": C}
+    ),
+    make_search(
+        make_pipeline(PCA(), Ridge()),
+        {"ridge__alpha": ALPHA, "ridge__fit_intercept": [True, False]},
+    ),
+    make_search(
+        MeanShift(bandwidth=10.0), {"bandwidth": (5.0, 20.0)}, scoring=few_clusters
+    ),
+    make_search(GaussianMixture(random_state=0), {"reg_covar": [1e-3, 1e-2]}),
+]
+
 
 def expected_failures(search):
     """Return the checks that scikit-learn's own ``GridSearchCV`` does not pass."""
@@ -90,4 +96,10 @@ def expected_failures(search):
 
 @parametrize_with_checks(SEARCHES, expected_failed_checks=expected_failures)
 def test_passes_the_estimator_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(MORE_SEARCHES, expected_failed_checks=expected_failures)
+def test_passes_them_over_estimators_of_other_kinds(estimator, check):
     check(estimator)

@@ -439,6 +439,7 @@ def test_a_plan_leaves_the_global_generator_alone():
     assert before[1] == after[1]
 
 
+@pytest.mark.slow
 def test_continuing_saves_a_sixth_of_the_units_at_81(watch):
     settings = dict(max_resource=81, cv=3, refit=False)
     calls, _ = watch

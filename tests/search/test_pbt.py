@@ -367,6 +367,7 @@ def test_workers_and_backends_change_nothing(explore):
         )
 
 
+@pytest.mark.slow
 @every_family
 def test_where_models_are_kept_changes_nothing(estimator, space):
     kept = [
@@ -418,6 +419,7 @@ def test_a_second_fit_and_a_clone_give_the_same():
     assert table(other)["param_a"].tolist() != before["param_a"].tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
 def test_models_above_a_megabyte_are_copied_in_other_processes(backend):
     search = pbt(Learner(ballast=300_000), n_jobs=2, error_score="raise")
