@@ -4,6 +4,7 @@ import os
 
 import pytest
 import scipy.linalg  # noqa: F401 - loads the BLAS that is to be limited
+import sklearn.utils  # noqa: F401 - loads OpenMP
 from hypothesis import settings
 from threadpoolctl import threadpool_limits
 
@@ -15,10 +16,10 @@ settings.load_profile("ci" if os.environ.get("CI") else "developer")
 
 
 @pytest.fixture(autouse=True, scope="session")
-def one_blas_thread():
-    """Limit BLAS to one thread, as the loop does: small matrices, and a busy machine.
+def one_thread():
+    """Limit BLAS and OpenMP to one thread: small data, and one process per core.
 
     Otherwise the optimizers' tests take ten times as long on two loaded cores.
     """
-    with threadpool_limits(limits=1, user_api="blas"):
+    with threadpool_limits(limits=1):
         yield

@@ -13,16 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
-from threadpoolctl import threadpool_limits
 
 FOLDER = Path(__file__).parents[1] / "examples" / "benchmarks"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Limit OpenMP, too: boosting on a busy machine waits for its other threads."""
-    with threadpool_limits(limits=1):
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,6 @@ from sklearn.linear_model import (
 )
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
-from threadpoolctl import threadpool_limits
 
 from skhpo.evaluation._families import (
     REGISTRY,
@@ -174,11 +173,6 @@ def target(estimator):
 
 @pytest.mark.parametrize("kind", CASES, ids=lambda kind: kind.__name__)
 def test_each_parameter_continues_to_the_model_of_all_units_at_once(kind):
-    with threadpool_limits(1):  # short fits: threads would only wait for each other
-        check_each_setting(kind)
-
-
-def check_each_setting(kind):
     for setting in each_setting(kind):
         estimator = kind(**setting)
         chosen = choose_resource("auto", estimator)

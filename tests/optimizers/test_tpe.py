@@ -9,6 +9,7 @@ from skhpo.optimizers import RandomDesign, TPEOptimizer
 from skhpo.optimizers._tpe import cell_edges, good_points, improvements, is_plateau
 from skhpo.space import Integer, Space
 from skhpo.testing import OptimizerContract, toys
+from tests.ids import plain
 from tests.optimizers.asking import UNIT, best_after, peak, results
 
 
@@ -227,7 +228,7 @@ def test_weights_survive_huge_scores():
         randint(3, 30),
         [1, 2, 3],
     ],
-    ids=str,
+    ids=plain,
 )
 def test_edges_are_where_the_cell_changes(dimension):
     dimension = Space({"n": dimension}).columns[0].dimension

@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from skhpo import BayesSearchCV, Categorical, Integer, NoImprovement, Ordinal, Real
+from tests.ids import plain
 
 from .doors import SPACE, X, doors_at_all, y
 from .spies import Recorder, Toy, fits, two_scores, watched
@@ -431,7 +432,9 @@ def test_an_unknown_optimizer(name, meant):
     )
 
 
-@pytest.mark.parametrize("optimizer", [None, 5, ["gp"], object(), Toy, Toy()], ids=repr)
+@pytest.mark.parametrize(
+    "optimizer", [None, 5, ["gp"], object(), Toy, Toy()], ids=plain
+)
 def test_what_is_no_optimizer(optimizer):
     search = BayesSearchCV(Toy(), SPACE, optimizer=optimizer)
     assert_refused(search, TypeError, "optimizer=")

@@ -10,6 +10,7 @@ from sklearn.svm import SVC
 
 from skhpo.space import Integer, Real, Space
 from skhpo.space._defaults import default_params, starting_points
+from tests.ids import plain
 
 LOG_C = (1e-3, 1e3, "log-uniform")
 
@@ -37,7 +38,7 @@ LOG_C = (1e-3, 1e3, "log-uniform")
         ({"C": [0.1, 10]}, SVC(), None),
         ({"nonsense": [1]}, SVC(), None),
     ],
-    ids=str,
+    ids=plain,
 )
 def test_the_estimators_own_setting(space, estimator, expected):
     space = Space(space)

@@ -11,6 +11,7 @@ from sklearn.svm import SVC
 
 from skhpo.space import Categorical, Integer, Ordinal, Real
 from skhpo.space._dimensions import Distribution
+from tests.ids import plain
 
 unit = st.floats(0, 1)
 
@@ -29,7 +30,7 @@ DIMENSIONS = [
     Distribution(stats.zipf(2.0)),
     Distribution(stats.rv_discrete(values=([0.5, 1.5, 7], [0.2, 0.5, 0.3]))),
 ]
-named = pytest.mark.parametrize("dimension", DIMENSIONS, ids=repr)
+named = pytest.mark.parametrize("dimension", DIMENSIONS, ids=plain)
 
 
 @named

@@ -8,6 +8,7 @@ from sklearn.preprocessing import StandardScaler
 from skhpo.space import Categorical, Integer, Ordinal, Real, Space
 from skhpo.space._dimensions import Distribution
 from skhpo.space._parse import parse, parse_branches
+from tests.ids import plain
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ from skhpo.space._parse import parse, parse_branches
         (stats.randint(3, 4), Ordinal([3])),
         (Integer(1, 4), Integer(1, 4)),
     ],
-    ids=str,
+    ids=plain,
 )
 def test_short_forms(written, meant):
     dimension = parse("p", written)

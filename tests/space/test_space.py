@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from skhpo.space import Categorical, Integer, Ordinal, Real, Space
+from tests.ids import plain
 
 RNG = np.random.default_rng
 
@@ -188,7 +189,7 @@ def test_keys_keep_the_users_order_in_every_alternative():
         (stats.loguniform(1e-4, 10), stats.loguniform(1e-4, 10)),
         ((0.01, 0.99, "logit-uniform"), None),
     ],
-    ids=str,
+    ids=plain,
 )
 def test_samples_follow_the_declared_law(value, law):
     space = Space({"x": value, "y": ["a", "b"]})
