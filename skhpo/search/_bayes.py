@@ -384,7 +384,7 @@ class BayesSearchCV(SequentialSearchCV):
         max_time=None,
         fit_timeout=None,
         stop=None,
-        racing=None,
+        racing="auto",
         store_predictions=False,
         callbacks=None,
     ):

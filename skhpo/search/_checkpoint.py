@@ -39,6 +39,7 @@ from skhpo._types import Job, Proposal
 from skhpo._version import __version__
 from skhpo.evaluation import kept_files
 from skhpo.search._digest import digest, name_of
+from skhpo.search._racing import is_auto, needs_all_folds
 from skhpo.search._results import tidy
 
 #: Parameters of the searches that do not change the table: how it is computed, what is
@@ -160,11 +161,11 @@ class Session:
                 "path to start anew."
             ) from error
 
-    def begin(self, journal, n_points):
+    def begin(self, journal, n_points, is_raced):
         """Write who this is, where nothing is written yet."""
         parts = {name: list(part) for name, part in self.fingerprint.items()}
         header = {"versions": _versions(), "fingerprint": parts, **self.facts}
-        journal.begin(header, n_points)
+        journal.begin({**header, "racing": is_raced}, n_points)
 
 
 class NoSession:
@@ -172,7 +173,7 @@ class NoSession:
 
     models = None
 
-    def begin(self, journal, n_points):
+    def begin(self, journal, n_points, is_raced):
         """Write nothing."""
 
     def seed(self, drawn):
@@ -261,7 +262,6 @@ def _facts(search):
     return {
         "search": type(search).__name__,
         "n_splits": search.n_splits_,
-        "racing": search.racing is not None,
         "error_score": error_score if error_score == "raise" else float(error_score),
         "objective": search.objective,
         "refit": search.refit if isinstance(search.refit, str) else None,
@@ -345,6 +345,8 @@ def fingerprint_of(search, X, y, routed, splits):
     }
     if not isinstance(params.get("optimizer"), str | None):
         parts["optimizer"] = name_of(params["optimizer"])
+    if is_auto(search) and needs_all_folds(search):
+        parts["racing"] = None
     if params.get("warm_start_from") is not None:
         parts["warm_start_from"] = _without_times(params["warm_start_from"])
     found = {name: (digest(value), _shown(value)) for name, value in parts.items()}

@@ -432,7 +432,7 @@ class EvolutionarySearchCV(SequentialSearchCV):
         max_time=None,
         fit_timeout=None,
         stop=None,
-        racing=None,
+        racing="auto",
         store_predictions=False,
         callbacks=None,
     ):

@@ -206,7 +206,7 @@ def test_rules(racing):
     "racing, error, words",
     [
         ("forgivin", ValueError, "Did you mean 'forgiving'?"),
-        ("wilcoxon", ValueError, "Possible: None, 'exact', 'forgiving'"),
+        ("wilcoxon", ValueError, "Possible: None, 'auto', 'exact', 'forgiving', 'paired'"),
         (True, TypeError, "racing=True is not a rule"),
         (np.zeros(3), TypeError, "is not a rule"),
         (["exact"], TypeError, "is not a rule"),

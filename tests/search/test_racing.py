@@ -514,7 +514,7 @@ def test_exact_racing_with_a_bound_does_not_warn(door, scoring):
     "racing, error, words",
     [
         ("forgivin", ValueError, ["'forgivin'", "Did you mean 'forgiving'?"]),
-        ("wilcoxon", ValueError, ["'wilcoxon'", "'exact', 'forgiving'"]),
+        ("wilcoxon", ValueError, ["'wilcoxon'", "'auto', 'exact', 'forgiving', 'paired'"]),
         (0.5, TypeError, ["racing=0.5", "function"]),
         (lambda scores: True, TypeError, ["two arguments"]),
     ],
