@@ -47,11 +47,13 @@ _ROUNDING = 1e-10
 #: Complete candidates whose paired differences tell s2: the latest ones.
 _N_SPREADS = 50
 
-#: Of "paired": complete candidates that it takes, least share of the incumbent's
-#: variance between folds (doc/decisions/0026).
-_N_LEARNED, _FLOOR = 5, 0.25
+#: Complete candidates beside the incumbent that "paired" takes.
+_N_LEARNED = 5
 
 NAMES = ("exact", "forgiving", "paired")
+
+#: What "auto" is where it is safe, and the folds that it takes (doc/decisions/0026).
+AUTO, LEAST_FOLDS = "paired", 5
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,10 @@ class Paired:
         mean(d) < -sd / sqrt(j)
 
     sd**2 is the variance of d between folds, averaged over the complete candidates,
-    and at least ``_FLOOR`` of the incumbent's variance: on plateaus the complete ones
-    equal the incumbent, which says nothing of the others. With fewer than
-    ``_N_LEARNED`` complete candidates beside the incumbent, :func:`forgiving` decides.
+    and at least that of the incumbent's scores: complete candidates resemble the
+    incumbent, on plateaus they equal it, which says nothing of the others. With fewer
+    than ``_N_LEARNED`` complete candidates beside the incumbent, :func:`forgiving`
+    decides (doc/decisions/0026).
     """
 
     def __init__(self):
@@ -109,7 +112,7 @@ class Paired:
         if len(others) < _N_LEARNED:
             return
         with np.errstate(over="ignore", invalid="ignore"):  # scores of 1e308
-            s2 = max(_variance(np.array(others) - b), _FLOOR * _variance(b))
+            s2 = max(_variance(np.array(others) - b), _variance(b))
             self._sd = sqrt(s2)
 
     def __call__(self, c: Scores, b: Scores) -> bool:
@@ -226,6 +229,17 @@ def _takes_two(function: Callable) -> bool:
     except ValueError:  # a function in C that does not tell
         return True
     return True
+
+
+def may_skip_folds(racing: Any, n_splits: int, refit: Any) -> bool:
+    """Return whether a search with these parameters may skip folds.
+
+    With "auto" only where there are enough of them, and where no function chooses the
+    best row: it may need complete ones.
+    """
+    if isinstance(racing, str) and racing == "auto":
+        return n_splits >= LEAST_FOLDS and not callable(refit)
+    return racing is not None
 
 
 def make_race(racing: Any, n_splits: int, best_possible: float | None) -> Race | None:

@@ -37,9 +37,8 @@ from skhpo._journal import (
 from skhpo._loop import MAX_TIME, NoJournal
 from skhpo._types import Job, Proposal
 from skhpo._version import __version__
-from skhpo.evaluation import kept_files
+from skhpo.evaluation import kept_files, may_skip_folds
 from skhpo.search._digest import digest, name_of
-from skhpo.search._racing import is_auto, needs_all_folds
 from skhpo.search._results import tidy
 
 #: Parameters of the searches that do not change the table: how it is computed, what is
@@ -345,7 +344,8 @@ def fingerprint_of(search, X, y, routed, splits):
     }
     if not isinstance(params.get("optimizer"), str | None):
         parts["optimizer"] = name_of(params["optimizer"])
-    if is_auto(search) and needs_all_folds(search):
+    races = may_skip_folds(params.get("racing"), search.n_splits_, search.refit)
+    if "racing" in parts and not races:
         parts["racing"] = None
     if params.get("warm_start_from") is not None:
         parts["warm_start_from"] = _without_times(params["warm_start_from"])

@@ -14,9 +14,8 @@ every other                                  "paired"
 ===========================================  ==========================================
 """
 
+from skhpo.evaluation import AUTO, LEAST_FOLDS
 from skhpo.search._optimizers import is_learning
-
-RULE, LEAST_FOLDS = "paired", 5
 
 
 def resolve_racing(search, is_single, learns):
@@ -33,7 +32,7 @@ def resolve_racing(search, is_single, learns):
     learns : bool
         Whether an optimizer that is chosen by its name learns from scores.
     """
-    if not is_auto(search):
+    if not isinstance(search.racing, str) or search.racing != "auto":
         return search.racing, None
     optimizer = getattr(search, "optimizer", "auto")
     is_own = not isinstance(optimizer, str)
@@ -45,18 +44,7 @@ def resolve_racing(search, is_single, learns):
         return None, "the optimizer is none of skhpo's that learn"
     if not is_single and not _steers_by_what_refit_names(search):
         return None, "the metric that steers is not the one that refit names"
-    return RULE, None
-
-
-def is_auto(search):
-    """Return whether a search is to decide on racing itself."""
-    racing = getattr(search, "racing", None)
-    return isinstance(racing, str) and racing == "auto"
-
-
-def needs_all_folds(search):
-    """Return whether ``racing="auto"`` is off whatever is searched, and how."""
-    return search.n_splits_ < LEAST_FOLDS or callable(search.refit)
+    return AUTO, None
 
 
 def _steers_by_what_refit_names(search):

@@ -130,7 +130,7 @@ def paired_by_the_letter(c, complete, best):
     if len(others) < 5:
         return forgiving(c, best)
     variances = [np.var(row - best, ddof=1) for row in others]
-    sd = np.sqrt(max(np.mean(variances), 0.25 * np.var(best, ddof=1)))
+    sd = np.sqrt(max(np.mean(variances), np.var(best, ddof=1)))
     rounding = 1e-10 * np.abs(best).max()
     return np.mean(c - best[: len(c)]) < -sd / np.sqrt(len(c)) - rounding
 
@@ -181,33 +181,32 @@ def race_after(complete, rule):
 
 
 def test_paired_is_forgiving_until_it_has_seen_five_beside_the_incumbent():
-    best = np.array([0.9, 0.5, 0.7])  # sd .2, the worst fold .2 below the mean
-    others = [best - shift for shift in ([0.01, 0, 0], [0, 0.01, 0], [0, 0, 0.01])]
-    nearly = np.array([0.75, 0.7, 0.7])
-    assert race_after([best, *others, best - 0.1], Paired()).n_folds(nearly[:1]) is None
-    assert race_after([best, *others, best - 0.1, best - 0.1], Paired()).n_folds(
-        nearly[:1]
-    )
+    best = np.array([0.9, 0.5, 0.7])  # the worst fold is 0.2 below the mean
+    others = [best - [0.5, 0.1, 0.0]] * 5  # and these differ by more
+    behind = best[:1] - 0.22
+    assert forgiving(behind, best)
+    assert race_after([best, *others[:4]], Paired()).n_folds(behind) == 1
+    assert race_after([best, *others], Paired()).n_folds(behind) is None
 
 
-def test_paired_is_strict_where_folds_differ_in_the_same_way_for_all():
-    best = np.array([0.9, 0.1, 0.5, 0.7, 0.3])
+def test_paired_goes_by_what_differs_from_the_incumbent_at_random():
+    best = np.array([0.6, 0.4, 0.5, 0.55, 0.45])
     rng = np.random.default_rng(0)
-    noise = rng.normal(0, 0.2, size=(6, 5))
+    noise = rng.normal(0, 0.2, size=(6, 5))  # more than the incumbent's folds differ
     race = race_after([best, *(best - 0.1 + noise)], Paired())
     sd = np.sqrt(np.var(noise, axis=1, ddof=1).mean())
-    assert race.n_folds(best[:1] - 1.01 * sd) == 1
     assert race.n_folds(best[:1] - 0.99 * sd) is None
+    assert race.n_folds(best[:1] - 1.01 * sd) == 1
     assert race.n_folds(best[:4] - 0.99 * sd) == 2
 
 
 def test_on_a_plateau_paired_keeps_what_is_level_and_a_little_behind():
     best = np.array([0.9, 0.5, 0.7, 0.8, 0.6])
     race = race_after([best] * 7, Paired())
-    half = np.sqrt(0.25 * np.var(best, ddof=1))
+    sd = np.std(best, ddof=1)
     assert race.n_folds(best[:4]) is None
-    assert race.n_folds(best[:1] - 0.99 * half) is None
-    assert race.n_folds(best[:1] - 1.01 * half) == 1
+    assert race.n_folds(best[:1] - 0.99 * sd) is None
+    assert race.n_folds(best[:1] - 1.01 * sd) == 1
 
 
 def test_without_any_spread_paired_drops_what_is_worse_and_nothing_else():
