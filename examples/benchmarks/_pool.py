@@ -11,7 +11,7 @@ nothing, and the optimizer is told the estimate and its noise, as by the searche
 import json
 import time
 import warnings
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,7 +24,7 @@ from _problems import Branch, Dimension
 from sklearn.base import clone
 from sklearn.metrics import get_scorer
 
-from skhpo.evaluation import make_race
+from skhpo.evaluation import best_possible_score, make_race
 from skhpo.optimizers import (
     GaussianProcessOptimizer,
     Proposal,
@@ -44,7 +44,6 @@ TASKS = (
 N_SETTINGS, UNITS = 60, (10, 30, 100, 300)
 N_CANDIDATES = 25  # in a budget
 SHARES = (1.0, 1 / 3)  # of it
-RULES = ("forgiving", "paired")
 WORK_OF_TREE = 10  # in leaves: what a tree costs beside its leaves
 
 
@@ -128,6 +127,7 @@ class Pool:
     fold_seconds: np.ndarray  # (rows, folds)
     fold_work: np.ndarray  # (rows, folds) of leaves and trees
     constant: dict  # scores of a model that ignores the columns
+    best_possible: float | None  # what no fold can score more than
 
     @classmethod
     def read(cls, path):
@@ -151,6 +151,7 @@ class Pool:
             np.array(points),
             *(facts.reshape(-1, n_folds) for facts in (scores, seconds, work)),
             {"inner": about["constant"], "test": about["constant"]},
+            best_possible_score(get_scorer(about["metric"]), None, None),
         )
 
     @cached_property
@@ -205,16 +206,15 @@ class Strategy:
         )
 
 
-EI, EI_PER_WORK = Strategy(), Strategy(price="work")
 STRATEGIES = {
     "random order": Strategy(learns=False),
-    "EI": EI,
+    "EI": Strategy(),
     "EI per second": Strategy(price="seconds"),
-    "EI per work": EI_PER_WORK,
+    "EI per work": Strategy(price="work"),
+    "EI, paired": Strategy(racing="paired"),
     **{
-        f"{name}, {rule}": replace(strategy, racing=rule)
-        for name, strategy in {"EI": EI, "EI per work": EI_PER_WORK}.items()
-        for rule in RULES
+        f"EI per work, {rule}": Strategy(price="work", racing=rule)
+        for rule in ("exact", "forgiving", "paired")
     },
 }
 
@@ -224,7 +224,7 @@ class FoldsRun:
 
     def __init__(self, pool, racing):
         self.pool = pool
-        self.race = make_race(racing, pool.folds.shape[1], best_possible=None)
+        self.race = make_race(racing, pool.folds.shape[1], pool.best_possible)
         self.incumbent = None  # row of the best that is complete
 
     def add(self, row):
