@@ -659,8 +659,17 @@ class SequentialSearchCV(BaseSearchCV):
             continues=task.training is None or task.training.resource.continued,
             predictions=task.keeping and task.keeping.store,
             price=self._price(),
-            spares=task.own.is_of if self._learns(task) else None,
+            spares=self._spares(task) if self._learns(task) else None,
         )
+
+    def _spares(self, task):
+        """Return what tells whether a trial gets all folds, whatever a race says.
+
+        The own setting does, and those by which old studies are judged.
+        """
+        key, old = task.space.key, task.old
+        judged_by = {key(study.points[row]) for study in old for row in study.checks}
+        return lambda t: task.own.is_of(t) or key(t.job.proposal.point) in judged_by
 
     def _open_keeping(self, task):
         """Return how the predictions are kept that tell how much best_score_ flatters.

@@ -231,8 +231,9 @@ class EvolutionarySearchCV(SequentialSearchCV):
           which ``refit`` names. ``racing_`` says what came of it, and ``summary()``
           why it is off where that may surprise.
 
-        The estimator's own setting is never dropped. With several metrics the one that
-        steers the search decides.
+        The estimator's own setting is never dropped, nor are those of an earlier search
+        that tell whether its scores hold here. With several metrics the one that steers
+        the search decides.
 
     store_predictions : bool or "auto", default=False
         Whether to keep the out-of-fold predictions of each complete candidate. They are
