@@ -491,7 +491,7 @@ def pool(bench, folder, tmp_path_factory):
 def test_a_pool_holds_what_fits_brought(bench, folder, pool):
     assert len(pool.points) == len(pool.scores) == 12
     assert (pool.seconds > 0).all()
-    assert (pool.work > 5 * 10 * 10).all()
+    assert (pool.fold_work > 10 * 10).all()
     task = bench("_tasks").Task("forest/numbers", folder)
     params = pool.space.to_params(pool.points[1])
     assert pool.scores[1] == pytest.approx(task.evaluate(params), abs=1e-5)
@@ -499,9 +499,33 @@ def test_a_pool_holds_what_fits_brought(bench, folder, pool):
 
 def test_a_simulation_looks_up_each_row_once(bench, pool):
     _pool = bench("_pool")
-    for make in _pool.STRATEGIES.values():
-        seconds, best = _pool.simulate(pool, make, 1e9, seed=0)
+    for strategy in _pool.STRATEGIES.values():
+        seconds, best = _pool.simulate(pool, strategy, 1e9, seed=0)
         assert len(seconds) == 12
-        assert seconds[-1] == pytest.approx(pool.seconds.sum())
-        assert best[-1] == pool.scores.max()
         assert (np.diff(best) >= 0).all()
+        if strategy.racing is None:
+            assert seconds[-1] == pytest.approx(pool.seconds.sum())
+            assert best[-1] == pool.scores.max()
+        else:
+            assert seconds[-1] < pool.seconds.sum()
+
+
+def test_a_simulated_race_runs_the_folds_that_decide(bench, pool):
+    folds, order = pool.folds, np.argsort(-pool.scores)
+    run = bench("_pool").FoldsRun(pool, "forgiving")
+    n, score, noise = run.add(order[0])
+    assert (n, score, noise) == (5, pool.scores[order[0]], 0.0)
+    worst = order[-1]
+    n, score, noise = run.add(worst)
+    assert n < 5
+    d = (folds[worst] - folds[order[0]])[:n].mean()
+    assert score == pytest.approx(pool.scores[order[0]] + d)
+    assert noise > 0
+    assert run.incumbent == order[0]
+
+
+def test_a_simulation_without_a_race_runs_all_folds(bench, pool):
+    run = bench("_pool").FoldsRun(pool, None)
+    found = [run.add(row) for row in range(12)]
+    assert found == [(5, score, 0.0) for score in pool.scores]
+    assert run.incumbent == np.argmax(pool.scores)

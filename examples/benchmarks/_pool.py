@@ -4,13 +4,15 @@ A pool holds settings x units x folds: the score, the CPU seconds and the leaves
 fit. Units are rounds or trees. Every row (a setting with its units) is a candidate; an
 optimizer of ``skhpo.optimizers`` proposes a point, the nearest row that was not taken
 is evaluated by looking it up, and the optimizer is told that row. What the optimizer
-itself costs is not counted.
+itself costs is not counted. Where folds are raced, those that were skipped cost
+nothing, and the optimizer is told the estimate and its noise, as by the searches.
 """
 
 import json
 import time
 import warnings
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,6 +24,7 @@ from _problems import Branch, Dimension
 from sklearn.base import clone
 from sklearn.metrics import get_scorer
 
+from skhpo.evaluation import best_possible_score, make_race
 from skhpo.optimizers import (
     GaussianProcessOptimizer,
     Proposal,
@@ -120,10 +123,11 @@ class Pool:
     task: str
     space: Space
     points: np.ndarray  # (rows, d)
-    scores: np.ndarray  # (rows,) mean over the folds
-    seconds: np.ndarray  # (rows,) sum over the folds
-    work: np.ndarray  # (rows,) likewise, of leaves and trees
+    folds: np.ndarray  # (rows, folds) scores
+    fold_seconds: np.ndarray  # (rows, folds)
+    fold_work: np.ndarray  # (rows, folds) of leaves and trees
     constant: dict  # scores of a model that ignores the columns
+    best_possible: float | None  # what no fold can score more than
 
     @classmethod
     def read(cls, path):
@@ -139,17 +143,26 @@ class Pool:
             for params in about["settings"]
             for n in about["units"]
         ]
-        trees = np.array(about["units"])[:, None]
-        work = leaves + WORK_OF_TREE * trees
+        work = leaves + WORK_OF_TREE * np.array(about["units"])[:, None]
+        n_folds = scores.shape[-1]
         return cls(
             about["task"],
             space,
             np.array(points),
-            scores.mean(axis=2).ravel(),
-            seconds.sum(axis=2).ravel(),
-            work.sum(axis=2).ravel(),
+            *(facts.reshape(-1, n_folds) for facts in (scores, seconds, work)),
             {"inner": about["constant"], "test": about["constant"]},
+            best_possible_score(get_scorer(about["metric"]), None, None),
         )
+
+    @cached_property
+    def scores(self):
+        """(rows,) means over the folds."""
+        return self.folds.mean(axis=1)
+
+    @cached_property
+    def seconds(self):
+        """(rows,) of all folds together."""
+        return self.fold_seconds.sum(axis=1)
 
     def curve(self):
         """Random search's expected curve over the seconds of the pool."""
@@ -170,65 +183,106 @@ class Pool:
 # ------------------------------------------------------------------------ simulation
 
 
-def random_order(pool, budget, rng):
-    return RandomDesign(pool.space, rng=rng), None
+@dataclass(frozen=True)
+class Strategy:
+    """What proposes rows, how a row is told, and which of its folds are run.
 
+    ``price``: the improvement is divided by "seconds", "work" or nothing. ``racing``: a
+    rule of ``skhpo.evaluation``, or nothing.
+    """
 
-def expected_improvement(price):
-    """Today's Gaussian process; ``price``: divide by "seconds", "work" or nothing."""
+    learns: bool = True
+    price: str | None = None
+    racing: object = None
 
-    def make(pool, budget, rng):
-        used = SimpleNamespace(share=0.0)
-        optimizer = GaussianProcessOptimizer(
+    def optimizer(self, pool, used, rng):
+        if not self.learns:
+            return RandomDesign(pool.space, rng=rng)
+        return GaussianProcessOptimizer(
             pool.space,
             n_initial=initial_design_size(pool.space, 4 * N_CANDIDATES),
-            budget_used=(lambda: used.share) if price else None,
+            budget_used=(lambda: used.share) if self.price else None,
             rng=rng,
         )
-        optimizer.used = used
-        return optimizer, price
-
-    return make
 
 
 STRATEGIES = {
-    "random order": random_order,
-    "EI": expected_improvement(None),
-    "EI per second": expected_improvement("seconds"),
-    "EI per work": expected_improvement("work"),
+    "random order": Strategy(learns=False),
+    "EI": Strategy(),
+    "EI per second": Strategy(price="seconds"),
+    "EI per work": Strategy(price="work"),
+    "EI, paired": Strategy(racing="paired"),
+    **{
+        f"EI per work, {rule}": Strategy(price="work", racing=rule)
+        for rule in ("exact", "forgiving", "paired")
+    },
 }
 
 
-def simulate(pool, make, budget, seed):
+class FoldsRun:
+    """The rows of a pool that were evaluated, on the folds that a race asks for."""
+
+    def __init__(self, pool, racing):
+        self.pool = pool
+        self.race = make_race(racing, pool.folds.shape[1], pool.best_possible)
+        self.incumbent = None  # row of the best that is complete
+
+    def add(self, row):
+        """Return the number of folds of a row, its score as it is told, its noise."""
+        folds, n = self.pool.folds, self.pool.folds.shape[1]
+        if self.race is not None:
+            n = self.race.n_folds(folds[row])
+        if n < folds.shape[1]:
+            d = folds[row, :n] - folds[self.incumbent, :n]
+            score = self.pool.scores[self.incumbent] + d.mean()
+            return n, score, self.race.noise(n)
+        scores, best = self.pool.scores, self.incumbent
+        is_best = best is None or scores[row] > scores[best]
+        if self.race is not None:
+            self.race.observe(folds[row], is_best)
+        self.incumbent = row if is_best else best
+        return n, scores[row], 0.0
+
+
+def simulate(pool, strategy, budget, seed):
     """Search a pool for some CPU seconds; return the seconds and the best after each.
 
     The last row is the one during which the budget is used up.
     """
-    optimizer, price = make(pool, budget, np.random.default_rng(seed))
-    costs = pool.work if price == "work" else pool.seconds
-    affordable = budget * costs.mean() / pool.seconds.mean()  # in the unit of the price
+    used = SimpleNamespace(share=0.0)
+    optimizer = strategy.optimizer(pool, used, np.random.default_rng(seed))
+    costs = pool.fold_work if strategy.price == "work" else pool.fold_seconds
+    affordable = budget * costs.mean() / pool.fold_seconds.mean()  # unit of the price
+    run = FoldsRun(pool, strategy.racing)
     taken, spent, seconds, best = [], 0.0, [], []
     while len(taken) < len(pool.scores) and (not seconds or seconds[-1] < budget):
         (proposal,) = optimizer.ask(1)
         row = pool.nearest(proposal.point, taken)
         taken.append(row)
-        spent += costs[row]
-        if price:
-            optimizer.used.share = min(spent / affordable, 1.0)
+        n, score, noise = run.add(row)
+        spent += costs[row, :n].sum()
+        used.share = min(spent / affordable, 1.0)
+        cost = told_cost(costs[row, :n], strategy.price)
         found = Proposal(proposal.id, pool.points[row])
-        optimizer.tell([Result(found, pool.scores[row], noise=0.0, cost=costs[row])])
-        seconds.append((seconds[-1] if seconds else 0.0) + pool.seconds[row])
-        best.append(pool.scores[taken].max())
+        optimizer.tell([Result(found, score, noise=noise, cost=cost)])
+        before = seconds[-1] if seconds else 0.0
+        seconds.append(before + pool.fold_seconds[row, :n].sum())
+        best.append(pool.scores[run.incumbent])
     return np.array(seconds), np.array(best)
 
 
-def factors(pool, make, n_seeds):
+def told_cost(costs, price):
+    """The cost of some folds as the searches tell it: the mean work, all seconds."""
+    return costs.mean() if price == "work" else costs.sum()
+
+
+def factors(pool, strategy, n_seeds):
     """(shares,) geometric mean of the factor, and how many runs were beyond random."""
     curve = pool.curve()
     full = N_CANDIDATES * curve.mean_seconds
     logs, n_beyond = [], 0
     for share in SHARES:
-        runs = [simulate(pool, make, share * full, seed) for seed in range(n_seeds)]
+        runs = [simulate(pool, strategy, share * full, seed) for seed in range(n_seeds)]
         pairs = [_reference.factor(curve, best[-1], s[-1]) for s, best in runs]
         logs.append(np.mean([np.log(factor) for factor, _ in pairs]))
         n_beyond += sum(not is_reached for _, is_reached in pairs)
@@ -239,8 +293,8 @@ def report(folder, n_seeds):
     """Print, per strategy and pool, the factor at the budget and at a third of it."""
     pools = [Pool.read(path) for path in sorted(folder.glob("*.npz"))]
     rows = []
-    for name, make in STRATEGIES.items():
-        found = [factors(pool, make, n_seeds) for pool in pools]
+    for name, strategy in STRATEGIES.items():
+        found = [factors(pool, strategy, n_seeds) for pool in pools]
         cells = [f"{a:.2f} / {b:.2f} ({n})" for (a, b), n in found]
         a, b = np.exp(np.mean([np.log(f) for f, _ in found], axis=0))
         rows.append([name, *cells, f"{a:.2f} / {b:.2f}"])

@@ -337,7 +337,7 @@ def _to_flaml(d):
 
 
 def ours(task, budget, seed, trace, **options):
-    """skhpo's BayesSearchCV: ``ours:racing=forgiving``, ``ours:max_time=True``."""
+    """skhpo's BayesSearchCV: ``ours:racing=None``, ``ours:max_time=True``."""
     from skhpo import BayesSearchCV
 
     options = {"n_iter": MANY, **options}

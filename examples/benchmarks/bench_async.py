@@ -113,9 +113,8 @@ class WavesSearchCV(RandomizedSearchCV):
 def ours(estimator, n_candidates, optimizer="random", **options):
     from skhpo import BayesSearchCV
 
-    return BayesSearchCV(
-        estimator, SPACE, n_iter=n_candidates, optimizer=optimizer, **options
-    )
+    options = {"n_iter": n_candidates, "racing": None, **options}  # the same folds
+    return BayesSearchCV(estimator, SPACE, optimizer=optimizer, **options)
 
 
 def randomized(estimator, n_candidates, **options):

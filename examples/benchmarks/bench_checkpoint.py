@@ -51,6 +51,7 @@ def search(n_iter, checkpoint=None, optimizer="random"):
         n_iter=n_iter,
         optimizer=optimizer,
         cv=N_FOLDS,
+        racing=None,
         random_state=0,
         refit=False,
         checkpoint=checkpoint,

@@ -51,8 +51,9 @@ def aggressive(c, b):
     return c.mean() < b.mean()
 
 
-RULES = {"exact": "exact", "forgiving": "forgiving", "(aggressive)": aggressive}
-LIVE = {"none": None, "exact": "exact", "forgiving": "forgiving"}
+_NAMED = {name: name for name in ("exact", "forgiving", "paired")}
+RULES = {**_NAMED, "(aggressive)": aggressive}
+LIVE = {"none": None, **_NAMED}
 
 
 def main():

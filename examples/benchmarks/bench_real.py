@@ -13,7 +13,7 @@ The reference is what random search is expected to have found after as many seco
     python bench_real.py --tables DIR --jobs 2            # hours
     python bench_real.py --tables DIR --n-tasks 12        # a cheap part of it
     python bench_real.py --tables DIR --max-seconds 2     # small budgets
-    python bench_real.py --methods ours "ours:racing=forgiving,max_time=True"
+    python bench_real.py --methods ours "ours:racing=None,price=None"  # alone
     python bench_real.py --only-known --picture FILE      # curves, of what is known
     python bench_real.py --pool --seeds 5                 # strategies, simulated
     python bench_real.py --tables DIR --record-pool       # fits for that; an hour
@@ -58,8 +58,8 @@ import numpy as np
 from scipy.stats import rankdata
 
 METHODS = (
-    *("ours", "ours:racing=forgiving", "ours:max_time=True"),
-    *("ours:racing=forgiving,max_time=True", "hyperband", "evolution"),
+    *("ours", "ours:racing=None", "ours:price=None", "ours:racing=None,price=None"),
+    *("ours:max_time=True", "hyperband", "evolution"),
     *("halving", "optuna", "skopt", "genetic", "flaml"),
 )
 QUICK_METHODS = ("ours", "hyperband", "evolution") + METHODS[-5:]

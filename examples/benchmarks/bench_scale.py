@@ -255,10 +255,10 @@ def measure_categories(name, n):
         )
     elif name == "EvolutionarySearchCV":
         search = skhpo.EvolutionarySearchCV(
-            Tiny(), space, n_iter=12, population_size=4, **options
+            Tiny(), space, n_iter=12, population_size=4, racing=None, **options
         )
     else:
-        options.update(n_iter=12, optimizer=name, initial_points=4)
+        options.update(n_iter=12, optimizer=name, initial_points=4, racing=None)
         search = BayesSearchCV(Tiny(), space, **options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -447,6 +447,7 @@ def simulate(n_workers, spread, n_trials, optimizer, args, counts_cpu=True):
         n_iter=n_trials,
         cv=N_FOLDS,
         optimizer=optimizer,
+        racing=None,
         asynchronous=True,
         refit=False,
         random_state=0,

@@ -7,7 +7,15 @@ from skhpo.evaluation._dispatch import check_values, open_dispatcher
 from skhpo.evaluation._evaluator import FoldEvaluator, RacingEvaluator
 from skhpo.evaluation._picklable import copied
 from skhpo.evaluation._predictions import PredictionPlan, PredictionStore
-from skhpo.evaluation._racing import Race, check_racing, make_race
+from skhpo.evaluation._racing import (
+    AUTO,
+    LEAST_FOLDS,
+    Race,
+    check_racing,
+    make_race,
+    may_skip_folds,
+    name_of_rule,
+)
 from skhpo.evaluation._recorded import NoWorkers, Recorded
 from skhpo.evaluation._resources import (
     Resource,
@@ -41,6 +49,8 @@ from skhpo.evaluation._training import (
 from skhpo.evaluation._work import tells_work
 
 __all__ = [
+    "AUTO",
+    "LEAST_FOLDS",
     "FoldEvaluator",
     "KeptStates",
     "Model",
@@ -72,6 +82,8 @@ __all__ = [
     "keeps_groups",
     "kept_files",
     "make_race",
+    "may_skip_folds",
+    "name_of_rule",
     "nest_rows",
     "open_dispatcher",
     "open_store",

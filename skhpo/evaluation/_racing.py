@@ -30,7 +30,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import signature
-from math import isfinite
+from math import isfinite, sqrt
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,13 @@ _ROUNDING = 1e-10
 #: Complete candidates whose paired differences tell s2: the latest ones.
 _N_SPREADS = 50
 
-NAMES = ("exact", "forgiving")
+#: Complete candidates beside the incumbent that "paired" takes.
+_N_LEARNED = 5
+
+NAMES = ("exact", "forgiving", "paired")
+
+#: What "auto" is where it is safe, and the folds that it takes (doc/decisions/0026).
+AUTO, LEAST_FOLDS = "paired", 5
 
 
 @dataclass(frozen=True)
@@ -83,13 +89,49 @@ def forgiving(c: Scores, b: Scores) -> bool:
         return bool((c - b[:j]).mean() < shortfall - _ROUNDING * abs(b).max())
 
 
+class Paired:
+    """Drop what is further behind than candidates differ from fold to fold by chance.
+
+        mean(d) < -sd / sqrt(j)
+
+    sd**2 is the variance of d between folds, averaged over the complete candidates,
+    and at least that of the incumbent's scores: complete candidates resemble the
+    incumbent, on plateaus they equal it, which says nothing of the others. With fewer
+    than ``_N_LEARNED`` complete candidates beside the incumbent, :func:`forgiving`
+    decides (doc/decisions/0026).
+    """
+
+    def __init__(self):
+        self._complete: deque[Scores] = deque(maxlen=_N_SPREADS)
+        self._sd: float | None = None
+
+    def observe(self, scores: Scores, b: Scores) -> None:
+        """Learn of a complete candidate, and of the incumbent after it."""
+        self._complete.append(scores)
+        others = [c for c in self._complete if c is not b]
+        if len(others) < _N_LEARNED:
+            return
+        with np.errstate(over="ignore", invalid="ignore"):  # scores of 1e308
+            s2 = max(_variance(np.array(others) - b), _variance(b))
+            self._sd = sqrt(s2)
+
+    def __call__(self, c: Scores, b: Scores) -> bool:
+        if self._sd is None:
+            return forgiving(c, b)
+        j = len(c)
+        with np.errstate(over="ignore", invalid="ignore"):
+            shortfall = -self._sd / np.sqrt(j) - _ROUNDING * abs(b).max()
+            return bool((c - b[:j]).mean() < shortfall)
+
+
 class Race:
     """A rule, the incumbent to beat, and how much folds differ.
 
     Parameters
     ----------
     rule : callable
-        ``rule(c, b)`` returns whether the candidate drops out.
+        ``rule(c, b)`` returns whether the candidate drops out. A :class:`Paired` is
+        told of the complete candidates in the order in which they are committed.
     n_splits : int
         Folds of each candidate, k.
     """
@@ -133,6 +175,8 @@ class Race:
         if is_best:
             c.flags.writeable = False  # a rule of the user's may try
             self._best = c
+        if isinstance(self._rule, Paired):
+            self._rule.observe(c, self._best)
 
     def noise(self, j: int) -> float:
         """Return the variance of a dropped candidate's estimate after ``j`` folds.
@@ -148,7 +192,10 @@ class Race:
 
 
 def _variance(values: Any) -> float:
-    return float(np.var(values, ddof=1)) if len(values) > 1 else 0.0
+    """Return the variance between folds; of several rows, the mean of theirs."""
+    if np.shape(values)[-1] == 1:
+        return 0.0
+    return float(np.var(values, axis=-1, ddof=1).mean())
 
 
 # ---- what the user asked for
@@ -156,14 +203,15 @@ def _variance(values: Any) -> float:
 
 def check_racing(racing: Any) -> None:
     """Refuse what is no rule, and functions that do not take two sets of scores."""
-    if racing is None or (isinstance(racing, str) and racing in NAMES):
+    names = ("auto", *NAMES)
+    if racing is None or (isinstance(racing, str) and racing in names):
         return
     possible = (
-        "Possible: None, 'exact', 'forgiving', or a function "
+        f"Possible: None, {', '.join(map(repr, names))}, or a function "
         "f(candidate_scores, incumbent_scores) that returns whether to drop."
     )
     if isinstance(racing, str):
-        hint = did_you_mean(racing, NAMES)
+        hint = did_you_mean(racing, names)
         raise ValueError(f"racing={racing!r} is not a rule.{hint} {possible}")
     if not callable(racing):
         raise TypeError(f"racing={racing!r} is not a rule. {possible}")
@@ -183,6 +231,17 @@ def _takes_two(function: Callable) -> bool:
     return True
 
 
+def may_skip_folds(racing: Any, n_splits: int, refit: Any) -> bool:
+    """Return whether a search with these parameters may skip folds.
+
+    With "auto" only where there are enough of them, and where no function chooses the
+    best row: it may need complete ones.
+    """
+    if isinstance(racing, str) and racing == "auto":
+        return n_splits >= LEAST_FOLDS and not callable(refit)
+    return racing is not None
+
+
 def make_race(racing: Any, n_splits: int, best_possible: float | None) -> Race | None:
     """Return the race of a search; None where nothing is ever dropped.
 
@@ -190,5 +249,22 @@ def make_race(racing: Any, n_splits: int, best_possible: float | None) -> Race |
     """
     if racing is None or (racing == "exact" and best_possible is None):
         return None
-    rules = {"exact": Exact(best_possible), "forgiving": forgiving}
+    rules = {
+        "exact": Exact(best_possible),
+        "forgiving": forgiving,
+        "paired": Paired(),
+    }
     return Race(rules[racing] if isinstance(racing, str) else racing, n_splits)
+
+
+def name_of_rule(racing: Any) -> str:
+    """Return the name of a rule; of a function, its own.
+
+    Examples
+    --------
+    >>> name_of_rule("paired"), name_of_rule(forgiving)
+    ('paired', 'forgiving')
+    """
+    if isinstance(racing, str):
+        return racing
+    return getattr(racing, "__name__", type(racing).__name__)

@@ -164,6 +164,20 @@ class Account:
         return getattr(self._search, "default_score_", None)
 
     @property
+    def racing(self) -> str:
+        """The rule of the race, and how it was asked for; "" where there is none."""
+        rule = getattr(self._search, "racing_", None)
+        if rule is None:
+            return ""
+        is_auto = isinstance(self._search.racing, str) and self._search.racing == "auto"
+        return f"racing='auto': {rule}" if is_auto else f"racing={rule!r}"
+
+    @property
+    def why_not_raced(self) -> str | None:
+        """Why ``racing="auto"`` is off, where that may surprise."""
+        return getattr(self._search, "_why_not_raced", None)
+
+    @property
     def is_told_of_default(self) -> bool:
         """Whether the search is one of ours, which knows of its estimator's setting."""
         return hasattr(self._search, "stop_reason_")
@@ -206,6 +220,21 @@ def what_failed(account: Account) -> str | None:
         return None
     kinds = "; ".join(f"{k} x {line}" for line, k in account.errors)
     return f"{n} of {account.n_rows}" + (f" ({kinds})" if kinds else "")
+
+
+def what_was_raced_out(account: Account) -> str | None:
+    """Return how many trials were spared folds, and by which rule.
+
+    Or why ``racing="auto"`` is off, where that may surprise; None = there is nothing to
+    say.
+    """
+    n = account.status["raced_out"]
+    if n:
+        by = f" ({account.racing})" if account.racing else ""
+        return f"Raced out: {n} of {account.n_rows}, on fewer folds{by}"
+    if account.why_not_raced:
+        return f"Not raced: {account.why_not_raced} (racing='auto')"
+    return None
 
 
 def what_of_the_default(account: Account, best: Best | None) -> str | None:

@@ -18,6 +18,7 @@ from skhpo.model_selection._account import (
     what_failed,
     what_it_took,
     what_of_the_default,
+    what_was_raced_out,
     what_was_tried,
 )
 from skhpo.model_selection._bias import (
@@ -303,8 +304,8 @@ def summary(search):
     lines += [line for line in (own, _how_it_ended(account)) if line is not None]
     if what_failed(account) is not None:
         lines.append(f"Failed: {what_failed(account)}")
-    if account.status["raced_out"]:
-        lines.append(f"Raced out: {account.status['raced_out']}, on fewer folds")
+    if what_was_raced_out(account) is not None:
+        lines.append(what_was_raced_out(account))
     lines += _the_best(search, account)
     if account.lacks_model:
         lines.append("There is no model: the refit failed or was not reached.")

@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state, indexable
 from skhpo._journal import is_folder, path_of
 from skhpo._sklearn import BaseSearchCV, check_method_params, num_samples, safe_split
 from skhpo._words import count
+from skhpo.evaluation import may_skip_folds
 from skhpo.model_selection._guards import fixed_eval_set, old_scores, split_facts
 from skhpo.model_selection._intervals import pooled_standard_error
 from skhpo.model_selection._result import NestedResult
@@ -303,7 +304,8 @@ def _accepted_by(search, params, scoring):
 def _announce(search, n_candidates, inner, cost):
     """Say how many fits there will be; ``inner`` are the numbers of inner splits."""
     n_splits = f"{min(inner)} to {max(inner)}" if len(set(inner)) > 1 else inner[0]
-    most = "" if getattr(search, "racing", None) is None else "at most "
+    racing = getattr(search, "racing", None)
+    most = "at most " if may_skip_folds(racing, max(inner), search.refit) else ""
     print(
         f"Nested cross-validation: {count(len(inner), 'outer fold')} x ("
         f"{'?' if n_candidates is None else n_candidates} candidates x {n_splits} "

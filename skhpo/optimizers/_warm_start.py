@@ -76,6 +76,11 @@ class OldStudy:
         """(n,) rows from the best on."""
         return np.argsort(-self.scores, kind="stable")
 
+    @property
+    def checks(self) -> list[int]:
+        """The rows that are evaluated again, to see whether the scores hold here."""
+        return checks(self.scores)
+
 
 class WarmStart:
     """Finds out what old studies are worth here, and asks another optimizer.
@@ -205,7 +210,7 @@ class _Case:
 
     def __init__(self, study: OldStudy, space: Space):
         self.study = study
-        self.checks = checks(study.scores)
+        self.checks = study.checks
         self.keys = [space.key(study.points[row]) for row in self.checks]
         self.is_same: bool | None = None
         self.n_initial = 0

@@ -106,10 +106,10 @@ class TimelineDisplay:
     >>> from skhpo.plots import TimelineDisplay
     >>> X, y = load_iris(return_X_y=True)
     >>> space = {"C": (1e-3, 1e3, "log-uniform")}
-    >>> search = BayesSearchCV(SVC(), space, n_iter=5, random_state=0).fit(X, y)
+    >>> search = BayesSearchCV(SVC(), space, n_iter=5, cv=3, random_state=0).fit(X, y)
     >>> display = TimelineDisplay.from_search(search)
-    >>> len(display.bars_[0].get_paths())  # 5 candidates x 5 folds
-    25
+    >>> len(display.bars_[0].get_paths())  # 5 candidates x 3 folds
+    15
     """
 
     def __init__(self, timeline, *, color="auto"):

@@ -42,6 +42,7 @@ from skhpo._sklearn import (
     is_multimetric_scorer,
     safe_split,
     scorer_dict,
+    scorer_parts,
     warning_filters,
 )
 from skhpo.evaluation import (
@@ -59,6 +60,7 @@ from skhpo.evaluation import (
     copied,
     fit_metadata,
     make_race,
+    name_of_rule,
     open_dispatcher,
     open_store,
     shared_bins,
@@ -70,6 +72,7 @@ from skhpo.search._checkpoint import open_session
 from skhpo.search._default import OwnSetting, evaluate_reference
 from skhpo.search._html import panel
 from skhpo.search._predictions import Keeping, open_keeping
+from skhpo.search._racing import resolve_racing
 from skhpo.search._results import tidy
 from skhpo.search._scoring import (
     OWN_IS_TAKEN,
@@ -102,7 +105,7 @@ class _Task:
     streams: Streams
     estimator: Any  # a clone, never fitted
     contexts: FoldContexts
-    race: Race | None
+    race: Race | None = None
     training: Training | None = None  # None = plain fits
     keeping: Keeping | None = None  # how predictions are kept; None = not at all
     plan: Any = None  # what a subclass means to do
@@ -380,6 +383,7 @@ class SequentialSearchCV(BaseSearchCV):
         """
         self._forget()
         task = self._check(X, y, params)
+        task.race = self._make_race(task)
         task.callbacks = (Log(), *_as_list(self.callbacks))
         begin = self._begin(task)
         with told_of_search(task.callbacks, begin, partial(self._end, task)):
@@ -397,7 +401,8 @@ class SequentialSearchCV(BaseSearchCV):
         """
         for name in [name for name in vars(self) if _is_fitted_name(name)]:
             delattr(self, name)
-        vars(self).pop("_timeline", None)
+        for name in ("_timeline", "_why_not_raced"):
+            vars(self).pop(name, None)
 
     def _check(self, X, y, params):
         _check_misplaced(self, params)
@@ -440,7 +445,6 @@ class SequentialSearchCV(BaseSearchCV):
             streams=streams,
             estimator=estimator,
             contexts=contexts,
-            race=self._make_race(scorer, space),
         )
 
     def _check_own_parameters(self):
@@ -521,11 +525,18 @@ class SequentialSearchCV(BaseSearchCV):
             )
         return self.objective
 
-    def _make_race(self, scorer, space):
+    def _make_race(self, task):
         """Return what decides which folds are skipped; None = none are."""
-        best = self._best_possible(scorer, space) if self.racing == "exact" else None
-        race = make_race(self.racing, self.n_splits_, best)
-        if race is None and self.racing is not None:
+        scorer, best = task.scorer, None
+        racing, self._why_not_raced = resolve_racing(
+            self, self._is_single(scorer), self._learns(task)
+        )
+        if racing == "exact":
+            best = self._best_possible(scorer, task.space)
+        race = make_race(racing, self.n_splits_, best)
+        if "racing" in self.get_params(deep=False):
+            self.racing_ = None if race is None else name_of_rule(racing)
+        if race is None and racing is not None:
             warn_user(
                 "racing='exact' needs a score that is known to be bounded above, such "
                 "as accuracy (1) or neg_mean_squared_error (0). No bound is known for "
@@ -533,6 +544,11 @@ class SequentialSearchCV(BaseSearchCV):
                 "is off. Possible: racing='forgiving', or a function of your own.",
             )
         return race
+
+    def _is_single(self, scorer):
+        """Return whether a scorer is known to return one number."""
+        is_function = callable(self.scoring) and scorer_parts(scorer) is None
+        return not is_multimetric_scorer(scorer) and not is_function
 
     def _best_possible(self, scorer, space):
         if is_multimetric_scorer(scorer):
@@ -643,8 +659,17 @@ class SequentialSearchCV(BaseSearchCV):
             continues=task.training is None or task.training.resource.continued,
             predictions=task.keeping and task.keeping.store,
             price=self._price(),
-            spares=task.own.is_of if self._learns(task) else None,
+            spares=self._spares(task) if self._learns(task) else None,
         )
+
+    def _spares(self, task):
+        """Return what tells whether a trial gets all folds, whatever a race says.
+
+        The own setting does, and those by which old studies are judged.
+        """
+        key, old = task.space.key, task.old
+        judged_by = {key(study.points[row]) for study in old for row in study.checks}
+        return lambda t: task.own.is_of(t) or key(t.job.proposal.point) in judged_by
 
     def _open_keeping(self, task):
         """Return how the predictions are kept that tell how much best_score_ flatters.
@@ -719,7 +744,8 @@ class SequentialSearchCV(BaseSearchCV):
         try:
             if not dispatcher.shares_memory:
                 check_values(_choices_by_name(task.space))
-            task.session.begin(task.journal, self.n_points_)
+            is_raced = task.race is not None
+            task.session.begin(task.journal, self.n_points_, is_raced)
             yield evaluator
             kill = self.stop_reason_ == MAX_TIME and evaluator.n_outstanding > 0
         finally:

@@ -192,20 +192,36 @@ class BayesSearchCV(SequentialSearchCV):
         ``|`` (either) and ``&`` (both); or a function ``f(archive, space)`` that
         returns the reason to stop, or None. Asked after each candidate.
 
-    racing : {"exact", "forgiving"}, callable or None, default=None
+    racing : {"auto", "paired", "forgiving", "exact"}, callable or None, default="auto"
         Skip the remaining folds of a candidate that will not win. Folds run in their
         order, and after each the candidate is compared with the best complete one so
-        far. ``"exact"`` drops it when it could not catch up with the best possible
-        scores on all folds left, which never changes the winner among the same
-        candidates; it needs a bounded score, such as accuracy, and turns itself off
-        with a warning otherwise. ``"forgiving"`` drops it when it has fallen behind by
-        more than the incumbent's worst fold is below its mean, less after more folds
-        [3]_: 40 to 55 % of the fits are saved, for a winner that is now and then the
-        second best. A function
-        ``f(candidate_scores, incumbent_scores)`` of two arrays, the first as long as
-        folds were done, returns whether to drop. With several metrics the one that
-        steers the search decides. None evaluates every fold of every candidate: rows
-        of ``cv_results_`` are complete.
+        far, the incumbent, fold by fold.
+
+        - ``"paired"`` drops it when it is further behind than complete candidates
+          differ from the incumbent by chance: by more than the standard deviation of
+          these differences between folds, over the root of the folds done. Until there
+          are five of them ``"forgiving"`` decides.
+        - ``"forgiving"`` drops it when it is behind by more than the incumbent's worst
+          fold is below its mean, and by less after more folds [3]_.
+        - ``"exact"`` drops it when it could not catch up with the best possible scores
+          on all folds left. The winner among the same candidates stays the same. It
+          needs a bounded score, such as accuracy, and turns itself off with a warning
+          otherwise.
+        - A function ``f(candidate_scores, incumbent_scores)`` of two arrays, the first
+          as long as folds were done, returns whether to drop.
+        - None evaluates every fold of every candidate: rows of ``cv_results_`` are
+          complete.
+        - ``"auto"`` is ``"paired"`` where that is safe, and None elsewhere: with fewer
+          than five folds; where ``refit`` is a function, which may need complete rows;
+          with ``optimizer="random"``, ``"sobol"``, a grid that is tried in full, or an
+          optimizer that is none of skhpo's; with several metrics, unless the one that
+          steers is the one
+          which ``refit`` names. ``racing_`` says what came of it, and ``summary()``
+          why it is off where that may surprise.
+
+        The estimator's own setting is never dropped, nor are those of an earlier search
+        that tell whether its scores hold here. With several metrics the one that steers
+        the search decides.
 
     store_predictions : bool or "auto", default=False
         Whether to keep the out-of-fold predictions of each complete candidate. They are
@@ -228,11 +244,11 @@ class BayesSearchCV(SequentialSearchCV):
         candidate failed there are two more, ``status`` and ``error``. Where models tell
         it there is ``mean_work``, the mean work of a fit: without a unit, in proportion
         to seconds, roughly, and the same on every machine (not with ``"random"``,
-        ``"sobol"`` or a grid that is tried in full). With ``racing``
-        there are ``status`` ("complete", "raced_out" or "failed"),
-        ``n_splits_evaluated``, and ``mean_test_score_partial``, an estimate of the mean
-        score where folds were skipped; their scores and the ``mean_test_score`` of such
-        a row are nan, and it ranks after all complete ones.
+        ``"sobol"`` or a grid that is tried in full). In a race (``racing_``) there are
+        ``status`` ("complete", "raced_out" or "failed"), ``n_splits_evaluated``, and
+        ``mean_test_score_partial``, an estimate of the mean score where folds were
+        skipped; their scores and the ``mean_test_score`` of such a row are nan, and it
+        ranks after all complete ones.
 
     best_estimator_ : estimator
         The best setting fitted on all data; only with ``refit``.
@@ -297,6 +313,10 @@ class BayesSearchCV(SequentialSearchCV):
 
     n_points_ : int
         Candidates in flight.
+
+    racing_ : str or None
+        The rule by which candidates were dropped: "paired", "forgiving", "exact" or the
+        name of a function; None = every candidate got all folds.
 
     stop_reason_ : str
         Why the search ended: "n_iter", "space_exhausted", "max_time", "callback",
@@ -384,7 +404,7 @@ class BayesSearchCV(SequentialSearchCV):
         max_time=None,
         fit_timeout=None,
         stop=None,
-        racing=None,
+        racing="auto",
         store_predictions=False,
         callbacks=None,
     ):

@@ -37,7 +37,7 @@ from skhpo._journal import (
 from skhpo._loop import MAX_TIME, NoJournal
 from skhpo._types import Job, Proposal
 from skhpo._version import __version__
-from skhpo.evaluation import kept_files
+from skhpo.evaluation import kept_files, may_skip_folds
 from skhpo.search._digest import digest, name_of
 from skhpo.search._results import tidy
 
@@ -160,11 +160,11 @@ class Session:
                 "path to start anew."
             ) from error
 
-    def begin(self, journal, n_points):
+    def begin(self, journal, n_points, is_raced):
         """Write who this is, where nothing is written yet."""
         parts = {name: list(part) for name, part in self.fingerprint.items()}
         header = {"versions": _versions(), "fingerprint": parts, **self.facts}
-        journal.begin(header, n_points)
+        journal.begin({**header, "racing": is_raced}, n_points)
 
 
 class NoSession:
@@ -172,7 +172,7 @@ class NoSession:
 
     models = None
 
-    def begin(self, journal, n_points):
+    def begin(self, journal, n_points, is_raced):
         """Write nothing."""
 
     def seed(self, drawn):
@@ -261,7 +261,6 @@ def _facts(search):
     return {
         "search": type(search).__name__,
         "n_splits": search.n_splits_,
-        "racing": search.racing is not None,
         "error_score": error_score if error_score == "raise" else float(error_score),
         "objective": search.objective,
         "refit": search.refit if isinstance(search.refit, str) else None,
@@ -345,6 +344,9 @@ def fingerprint_of(search, X, y, routed, splits):
     }
     if not isinstance(params.get("optimizer"), str | None):
         parts["optimizer"] = name_of(params["optimizer"])
+    races = may_skip_folds(params.get("racing"), search.n_splits_, search.refit)
+    if "racing" in parts and not races:
+        parts["racing"] = None
     if params.get("warm_start_from") is not None:
         parts["warm_start_from"] = _without_times(params["warm_start_from"])
     found = {name: (digest(value), _shown(value)) for name, value in parts.items()}

@@ -12,6 +12,7 @@ from skhpo.model_selection._account import (
     Account,
     what_failed,
     what_it_took,
+    what_was_raced_out,
     what_was_tried,
 )
 from skhpo.model_selection._estimate import (
@@ -77,8 +78,8 @@ def _rows(search, account):
     why = "" if account.reason is None else f": {account.reason}"
     yield "Ended", escape(f"after {what_it_took(account)}{why}")
     yield "Failed", escape(what_failed(account) or "")
-    raced = account.status["raced_out"]
-    yield "Raced out", f"{raced}, on fewer folds" if raced else None
+    term, _, raced = (what_was_raced_out(account) or "Raced out: ").partition(": ")
+    yield term, escape(raced)
     if account.lacks_model:
         yield "Model", "none: the refit failed or was not reached"
 

@@ -3,9 +3,16 @@
 from skhpo._errors import did_you_mean
 from skhpo.optimizers import (
     Chain,
+    CovarianceMatrixAdaptation,
+    DifferentialEvolution,
     FixedPoints,
+    ForestOptimizer,
+    GaussianProcessOptimizer,
+    GeneticAlgorithm,
     RandomDesign,
+    RegularizedEvolution,
     SobolDesign,
+    TPEOptimizer,
     check_own_optimizer,
     make_own_optimizer,
 )
@@ -13,6 +20,19 @@ from skhpo.space import starting_points
 
 #: Optimizers that do not learn.
 DESIGNS = {"random": RandomDesign, "sobol": SobolDesign}
+
+#: Optimizers that learn, also from the estimates of candidates that were raced out.
+LEARNING = (
+    *(GaussianProcessOptimizer, ForestOptimizer, TPEOptimizer),
+    *(CovarianceMatrixAdaptation, DifferentialEvolution),
+    *(GeneticAlgorithm, RegularizedEvolution),
+)
+
+
+def is_learning(optimizer):
+    """Return whether an optimizer, or its class, is one of ours that learns."""
+    cls = optimizer if isinstance(optimizer, type) else type(optimizer)
+    return issubclass(cls, LEARNING)
 
 
 def check_optimizer(optimizer, possible):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from skhpo.evaluation import Race, check_racing, make_race
-from skhpo.evaluation._racing import Exact, forgiving
+from skhpo.evaluation._racing import Exact, Paired, forgiving
 
 
 def replay(table, rule):
@@ -121,6 +121,118 @@ def test_forgiving_keeps_what_is_level_with_an_incumbent_without_spread():
     assert forgiving(np.array([0.29]), best)
 
 
+# ---- paired
+
+
+def paired_by_the_letter(c, complete, best):
+    """Return whether the formula drops c, from all complete candidates."""
+    others = [row for row in complete[-50:] if row is not best]
+    if len(others) < 5:
+        return forgiving(c, best)
+    variances = [np.var(row - best, ddof=1) for row in others]
+    sd = np.sqrt(max(np.mean(variances), np.var(best, ddof=1)))
+    rounding = 1e-10 * np.abs(best).max()
+    return np.mean(c - best[: len(c)]) < -sd / np.sqrt(len(c)) - rounding
+
+
+def replay_paired(table):
+    """Return the folds of each candidate by the formula."""
+    complete, best, n_folds = [], None, []
+    for row in table:
+        drops = [
+            j
+            for j in range(1, len(row))
+            if best is not None and paired_by_the_letter(row[:j], complete, best)
+        ]
+        n_folds.append(min(drops, default=len(row)))
+        if not drops:
+            complete.append(row)
+            best = row if best is None or row.mean() > best.mean() else best
+    return np.array(n_folds)
+
+
+def test_paired_is_its_formula():
+    n_differ, n_spared = 0, 0
+    for table in tables(200, seed=2, n_candidates=30):
+        n_folds = replay_race(table, Paired())
+        np.testing.assert_array_equal(n_folds, replay_paired(table))
+        n_differ += np.sum(n_folds != replay_race(table, forgiving))
+        n_spared += np.sum(n_folds < table.shape[1])
+    assert n_differ > 0
+    assert n_spared > 1000
+
+
+def test_paired_looks_at_the_latest_fifty_complete_candidates():
+    rng = np.random.default_rng(0)
+    means = np.linspace(0, 1, 200)  # on the way up, most are complete
+    means[::4] -= rng.uniform(0, 0.02, 50)
+    table = (means + np.linspace(0.001, 0.01, 200) * rng.normal(size=(5, 200))).T
+    n_folds = replay_race(table, Paired())
+    assert (n_folds == 5).sum() > 60
+    np.testing.assert_array_equal(n_folds, replay_paired(table))
+
+
+def race_after(complete, rule):
+    """Return a race in which these were complete; the first is the incumbent."""
+    race = Race(rule, len(complete[0]))
+    for number, scores in enumerate(complete):
+        race.observe(scores, number == 0)
+    return race
+
+
+def test_paired_is_forgiving_until_it_has_seen_five_beside_the_incumbent():
+    best = np.array([0.9, 0.5, 0.7])  # the worst fold is 0.2 below the mean
+    others = [best - [0.5, 0.1, 0.0]] * 5  # and these differ by more
+    behind = best[:1] - 0.22
+    assert forgiving(behind, best)
+    assert race_after([best, *others[:4]], Paired()).n_folds(behind) == 1
+    assert race_after([best, *others], Paired()).n_folds(behind) is None
+
+
+def test_paired_goes_by_what_differs_from_the_incumbent_at_random():
+    best = np.array([0.6, 0.4, 0.5, 0.55, 0.45])
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 0.2, size=(6, 5))  # more than the incumbent's folds differ
+    race = race_after([best, *(best - 0.1 + noise)], Paired())
+    sd = np.sqrt(np.var(noise, axis=1, ddof=1).mean())
+    assert race.n_folds(best[:1] - 0.99 * sd) is None
+    assert race.n_folds(best[:1] - 1.01 * sd) == 1
+    assert race.n_folds(best[:4] - 0.99 * sd) == 2
+
+
+def test_on_a_plateau_paired_keeps_what_is_level_and_a_little_behind():
+    best = np.array([0.9, 0.5, 0.7, 0.8, 0.6])
+    race = race_after([best] * 7, Paired())
+    sd = np.std(best, ddof=1)
+    assert race.n_folds(best[:4]) is None
+    assert race.n_folds(best[:1] - 0.99 * sd) is None
+    assert race.n_folds(best[:1] - 1.01 * sd) == 1
+
+
+def test_without_any_spread_paired_drops_what_is_worse_and_nothing_else():
+    flat = np.array([0.1, 0.1, 0.1]) + 0.2
+    race = race_after([flat] * 7, Paired())
+    assert race.n_folds([0.3, 0.3]) is None
+    assert race.n_folds([0.29]) == 1
+
+
+@pytest.mark.parametrize("scores", [[1e308, -1e308, 0.0], [np.finfo(float).max] * 3])
+def test_paired_survives_scores_out_of_all_bounds(scores):
+    race = race_after([scores] * 7, Paired())
+    assert race.n_folds([-1e308, 1e308, 0.0]) in (1, 2, 3)
+
+
+def test_each_race_learns_for_itself():
+    first, second = make_race("paired", 3, None), make_race("paired", 3, None)
+    for _ in range(7):
+        first.observe([0.5, 0.5, 0.5], True)
+    second.observe([0.9, 0.5, 0.7], True)
+    assert second.n_folds([0.71]) is None
+
+
+# ---- the race
+
+
 def test_folds_that_ran_ahead_do_not_change_where_a_candidate_ends():
     race = Race(forgiving, 4)
     race.observe([0.5, 0.6, 0.7, 0.8], True)
@@ -197,7 +309,9 @@ def test_one_outlier_does_not_make_the_noise():
 # ---- what the user asked for
 
 
-@pytest.mark.parametrize("racing", [None, "exact", "forgiving", max, lambda c, b: 0])
+@pytest.mark.parametrize(
+    "racing", [None, "auto", "exact", "forgiving", "paired", max, lambda c, b: 0]
+)
 def test_rules(racing):
     check_racing(racing)
 
@@ -206,7 +320,13 @@ def test_rules(racing):
     "racing, error, words",
     [
         ("forgivin", ValueError, "Did you mean 'forgiving'?"),
-        ("wilcoxon", ValueError, "Possible: None, 'exact', 'forgiving'"),
+        ("aut", ValueError, "Did you mean 'auto'?"),
+        ("pared", ValueError, "Did you mean 'paired'?"),
+        (
+            "wilcoxon",
+            ValueError,
+            "Possible: None, 'auto', 'exact',",
+        ),
         (True, TypeError, "racing=True is not a rule"),
         (np.zeros(3), TypeError, "is not a rule"),
         (["exact"], TypeError, "is not a rule"),

@@ -117,7 +117,8 @@ def test_racing_is_told():
     search = bayes(n_iter=20, cv=5, racing="forgiving").fit(X, y)
     n = int(np.sum(search.cv_results_["status"] == "raced_out"))
     assert n > 0
-    assert f"Raced out: {n}, on fewer folds" in search.summary()
+    said = f"Raced out: {n} of 20, on fewer folds (racing='forgiving')"
+    assert said in search.summary()
     n_fits = int(np.sum(search.cv_results_["n_splits_evaluated"]))
     assert n_fits < 100 and f" {n_fits} fits" in search.summary()
 

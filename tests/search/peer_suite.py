@@ -86,6 +86,7 @@ class RandomizedSearchCV(BayesSearchCV):
             random_state=random_state,
             error_score=error_score,
             return_train_score=return_train_score,
+            racing=None,  # the original evaluates all folds of each candidate
         )
         self.param_distributions = param_distributions
 

@@ -277,6 +277,31 @@ def test_warm_starts_are_part_of_what_is_resumed(tmp_path):
         make(checkpoint=path).set_params(warm_start_from=other).fit(X, y)
 
 
+def test_a_race_by_default_goes_on_as_it_was(tmp_path):
+    make = partial(BayesSearchCV, Toy(), SPACE, n_iter=10, cv=5, random_state=1)
+    path = tmp_path / "search.jsonl"
+    search = assert_resumes(make, path)
+    assert search.racing_ == "paired"
+    assert "raced_out" in search.cv_results_["status"]
+    pd.testing.assert_frame_equal(load_results(path), search.results_)
+    for other in (dict(racing=None), dict(racing="exact"), dict(refit=lambda table: 0)):
+        with pytest.raises(CheckpointError, match="racing: .auto. then"):
+            make(checkpoint=path, **other).fit(X, y)
+
+
+def test_where_it_is_off_the_default_race_is_none(tmp_path):
+    make = partial(BayesSearchCV, Toy(), SPACE, n_iter=4, cv=4, random_state=1)
+    path = tmp_path / "search.jsonl"
+    search = make(checkpoint=path).fit(X, y)
+    watched()
+    for other in (dict(racing=None), dict(refit=lambda table: 0)):
+        again = make(checkpoint=path, **other).fit(X, y)
+        assert again.racing_ is None
+        assert_equal_tables(search, again)
+    assert len(fits()) == 2  # the refits
+    assert "n_splits_evaluated" not in load_results(path)
+
+
 def test_workers_may_be_more_or_fewer_from_one_session_to_the_next(tmp_path):
     make = partial(random, Toy(), SPACE, n_iter=12)
     with parallel_config(backend="threading"):

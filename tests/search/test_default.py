@@ -100,7 +100,7 @@ def test_within_the_space_it_is_a_row(make):
     assert f"Own setting: {search.default_score_:.4g} (best +" in search.summary()
 
 
-@pytest.mark.parametrize("racing", ["forgiving", lambda mine, best: True])
+@pytest.mark.parametrize("racing", ["paired", "forgiving", lambda mine, best: True])
 def test_no_race_drops_it(racing):
     better = [{"a": 0.3, "kind": "x"}, {"a": 0.31, "kind": "x"}]
     search = fit(LEARNING["gp"], INSIDE, racing=racing, initial_params=better)

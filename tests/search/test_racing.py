@@ -8,15 +8,17 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import FitFailedWarning
-from sklearn.metrics import make_scorer
+from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from skhpo import BayesSearchCV, NoImprovement
+from skhpo import BayesSearchCV, EvolutionarySearchCV, NoImprovement, PBTSearchCV
+from skhpo.optimizers import RandomDesign, TPEOptimizer
 
 from .doors import (
+    InOneGo,
     assert_same_table,
     n_rows,
     one_door,
@@ -32,6 +34,14 @@ N_ROWS, K = 60, 5
 X = np.column_stack([np.arange(N_ROWS), np.random.default_rng(1).normal(size=N_ROWS)])
 y = np.arange(N_ROWS) % 2
 SPACE = {"a": (0.0, 1.0), "kind": ["x", "y", "z"]}
+
+
+TWO = ["accuracy", "recall"]
+
+
+def two_metrics(estimator, X, y):
+    score = estimator.score(X, y)
+    return {"good": score, "bad": -score}
 
 
 class Guess(ClassifierMixin, BaseEstimator):
@@ -69,7 +79,7 @@ def close_call(c, b):
     return c.mean() < b[: len(c)].mean()
 
 
-every_rule = pytest.mark.parametrize("racing", ["exact", "forgiving", close_call])
+every_rule = pytest.mark.parametrize("racing", ["exact", "paired", close_call])
 
 
 def fold_scores(search):
@@ -170,6 +180,125 @@ def test_training_scores_are_skipped_too(door):
         )
     is_out = table["status"] == "raced_out"
     np.testing.assert_array_equal(np.isnan(table["mean_train_score"]), is_out)
+
+
+# ---- by default
+
+AUTO = dict(racing="auto", scoring="accuracy")
+
+
+@pytest.mark.parametrize(
+    "search, parameters, rule, why",
+    [
+        (BayesSearchCV, {}, "paired", None),
+        (BayesSearchCV, dict(optimizer="gp"), "paired", None),
+        (BayesSearchCV, dict(optimizer="tpe"), "paired", None),
+        (BayesSearchCV, dict(optimizer="forest"), "paired", None),
+        (BayesSearchCV, dict(optimizer=TPEOptimizer), "paired", None),
+        (EvolutionarySearchCV, {}, "paired", None),
+        (BayesSearchCV, dict(cv=4), None, None),
+        (EvolutionarySearchCV, dict(cv=4), None, None),
+        (BayesSearchCV, dict(optimizer="random"), None, None),
+        (BayesSearchCV, dict(optimizer="sobol"), None, None),
+        (BayesSearchCV, dict(search_space={"a": [0.1, 0.2]}), None, None),
+        (EvolutionarySearchCV, dict(search_space={"a": [0.1, 0.2]}), None, None),
+        (BayesSearchCV, dict(optimizer=RandomDesign), None, "none of skhpo's"),
+        (
+            BayesSearchCV,
+            dict(optimizer=lambda space, rng: TPEOptimizer(space, rng=rng)),
+            *(None, "none of skhpo's"),
+        ),
+        (BayesSearchCV, dict(refit=lambda table: 0), None, "refit is a function"),
+        (
+            EvolutionarySearchCV,
+            dict(refit=lambda table: 0),
+            None,
+            "refit is a function",
+        ),
+        (BayesSearchCV, dict(refit=lambda table: 0, cv=4), None, None),
+        (BayesSearchCV, dict(scoring=TWO, refit="accuracy"), "paired", None),
+        (BayesSearchCV, dict(scoring=TWO, refit="recall"), "paired", None),
+        (BayesSearchCV, dict(scoring=TWO, objective="recall"), "paired", None),
+        (
+            BayesSearchCV,
+            dict(scoring=TWO, refit="accuracy", objective="recall"),
+            *(None, "the metric that steers"),
+        ),
+        (BayesSearchCV, dict(scoring=TWO), None, "the metric that steers"),
+        (BayesSearchCV, dict(scoring=make_scorer(accuracy_score)), "paired", None),
+        (BayesSearchCV, dict(scoring=two_metrics, refit="good"), "paired", None),
+        (BayesSearchCV, dict(scoring=two_metrics), None, "the metric that steers"),
+        (BayesSearchCV, dict(racing=None), None, None),
+        (BayesSearchCV, dict(racing="forgiving", cv=4), "forgiving", None),
+        (
+            BayesSearchCV,
+            dict(racing="exact", refit=lambda table: 0, optimizer="random"),
+            *("exact", None),
+        ),
+        (BayesSearchCV, dict(racing=close_call), "close_call", None),
+        (BayesSearchCV, dict(racing="exact", scoring=two_metrics), None, None),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:racing='exact' needs")
+def test_where_a_search_races_by_itself(search, parameters, rule, why):
+    defaults = dict(search_space=SPACE, n_iter=4, cv=K, random_state=0, refit=False)
+    settings = {**defaults, **AUTO, **parameters}
+    fitted = search(Guess(), **settings).fit(X, y)
+    assert fitted.racing_ == rule
+    assert ("n_splits_evaluated" in fitted.cv_results_) is (rule is not None)
+    said = [line for line in fitted.summary().splitlines() if "Not raced" in line]
+    assert len(said) == (why is not None)
+    assert why is None or (why in said[0] and "racing='auto'" in said[0])
+
+
+@pytest.mark.parametrize("search", [BayesSearchCV, EvolutionarySearchCV])
+def test_racing_by_itself_is_the_default(search):
+    assert search(Guess(), SPACE).racing == "auto"
+
+
+def test_searches_in_rungs_and_populations_say_nothing_of_races():
+    search = PBTSearchCV(
+        Toy(), {"a": (0.0, 1.0)}, resource=InOneGo(), population_size=4, random_state=0
+    ).fit(X, y)
+    assert not hasattr(search, "racing_")
+
+
+def test_an_interrupted_search_says_how_it_raced():
+    def interrupt(progress):
+        raise KeyboardInterrupt
+
+    search = BayesSearchCV(Guess(), SPACE, callbacks=interrupt)
+    search.set_params(refit=lambda table: 0)
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(X, y)
+    assert search.racing_ is None
+    assert "Not raced" in search.summary()
+    search.set_params(refit=False)
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(X, y)
+    assert search.racing_ == "paired"
+    assert "Not raced" not in search.summary()
+
+
+def test_the_summary_tells_of_the_default_race():
+    search = BayesSearchCV(Guess(), SPACE, n_iter=16, random_state=0).fit(X, y)
+    n = statuses(search).count("raced_out")
+    assert n > 0
+    said = f"Raced out: {n} of 16, on fewer folds (racing='auto': paired)"
+    assert said in search.summary().splitlines()
+    assert f"{n} of 16, on fewer folds" in search._repr_html_()
+
+
+@pytest.mark.parametrize("name, n_jobs", WORKERS)
+@pytest.mark.parametrize("search", [BayesSearchCV, EvolutionarySearchCV])
+def test_the_default_race_does_not_depend_on_the_workers(search, name, n_jobs):
+    settings = dict(n_iter=14, random_state=0, refit=False)
+    reference = search(Guess(), SPACE, **settings).fit(X, y)
+    assert "raced_out" in statuses(reference)
+    other = search(Guess(nap=0.003), SPACE, n_jobs=n_jobs, **settings)
+    with backend(name):
+        other.fit(X, y)
+    assert_same_table(other.cv_results_, reference.cv_results_)
 
 
 # ---- determinism
@@ -322,11 +451,6 @@ def test_a_stopping_rule_counts_what_was_raced_out(door):
     assert search.stop_reason_.startswith("no_improvement")
     last = search.cv_results_["mean_test_score"][-5:]
     assert not (last > search.best_score_).any()
-
-
-def two_metrics(estimator, X, y):
-    score = estimator.score(X, y)
-    return {"good": score, "bad": -score}
 
 
 @pytest.mark.parametrize(
@@ -514,7 +638,11 @@ def test_exact_racing_with_a_bound_does_not_warn(door, scoring):
     "racing, error, words",
     [
         ("forgivin", ValueError, ["'forgivin'", "Did you mean 'forgiving'?"]),
-        ("wilcoxon", ValueError, ["'wilcoxon'", "'exact', 'forgiving'"]),
+        (
+            "wilcoxon",
+            ValueError,
+            ["'wilcoxon'", "'auto', 'exact', 'forgiving'"],
+        ),
         (0.5, TypeError, ["racing=0.5", "function"]),
         (lambda scores: True, TypeError, ["two arguments"]),
     ],

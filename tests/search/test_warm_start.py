@@ -106,6 +106,19 @@ def test_another_splitter_makes_other_data():
     assert search.warm_start_.startswith("other data")
 
 
+def test_no_race_drops_what_judges_an_old_study():
+    settings = dict(n_iter=12, cv=5, random_state=0, refit=False)
+    old = BayesSearchCV(Toy(), SPACE, **settings).fit(X, y)
+    new = BayesSearchCV(Toy(), SPACE, warm_start_from=old, **settings).fit(X, y)
+    assert new.racing_ == "paired"
+    assert "raced_out" in new.cv_results_["status"]
+    assert (new.cv_results_["status"][:2] == "complete").all()
+    scores = new.cv_results_["mean_test_score"][:2]
+    assert np.isin(scores, old.cv_results_["mean_test_score"]).all()
+    assert scores[0] > scores[1] + 0.01  # so the second would be dropped
+    assert new.warm_start_.startswith("observations")
+
+
 def test_a_budget_of_one_ends_before_the_verdict():
     search = warm(warm(None).fit(X, y), n_iter=1).fit(X, y)
     assert search.warm_start_.startswith("not decided")
