@@ -444,10 +444,16 @@ class BayesSearchCV(SequentialSearchCV):
         return self.optimizer_ not in _PURE  # scikit-learn's tables
 
     def _budget(self, task, archive):
-        if self._price() is None:
+        divides = hasattr(resolve_acquisition(self.acquisition), "log")
+        if self._price() is None or not divides:
             return None
-        seconds = task.journal.seconds
-        return BudgetUsed(self.max_time, self.n_iter, archive, seconds=seconds)
+        return BudgetUsed(
+            self.max_time,
+            self.n_iter,
+            archive,
+            seconds=task.journal.seconds,
+            prior_cost=self._prior_cost(task),
+        )
 
     def _listeners(self, archive, task, planned):
         listeners = super()._listeners(archive, task, planned)
@@ -487,7 +493,11 @@ class BayesSearchCV(SequentialSearchCV):
         settings = dict(n_initial=self._n_initial(space), rng=rng)
         if self.optimizer_ == "tpe":
             return TPEOptimizer(space, **settings)
-        settings |= dict(acquisition=self.acquisition, budget_used=budget_used)
+        settings |= dict(
+            acquisition=self.acquisition,
+            budget_used=budget_used,
+            prior_cost=getattr(budget_used, "prior_cost", None),
+        )
         if self.optimizer_ == "forest":
             return ForestOptimizer(space, **settings)
         return GaussianProcessOptimizer(space, **settings)
