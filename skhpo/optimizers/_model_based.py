@@ -67,11 +67,10 @@ class ModelBasedOptimizer(BaseOptimizer):
         super().__init__(space, rng=rng)
         self.n_initial = n_initial
         self.budget_used = budget_used
-        self._cost = CostModel(space.categorical)
+        guess = PriorCost(space, prior_cost)
+        self._cost = CostModel(space, guess)
         self._design = SobolDesign(space, rng=rng)
-        self._start = CheapStart(
-            PriorCost(space, prior_cost), partial(SobolDesign, space, rng=rng)
-        )
+        self._start = CheapStart(guess, partial(SobolDesign, space, rng=rng))
         self._observations = Observations(space)
         self._n_asked_while_stuck = 0
         self._grid: tuple[Points, list[bytes]] | None = None

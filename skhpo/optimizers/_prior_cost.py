@@ -39,13 +39,17 @@ class PriorCost:
         return np.log([self.cost_of(to_params(point)) for point in points])
 
     @cached_property
+    def probes(self) -> NDArray[np.float64]:
+        """(k, d) points all over the space, the same ones at each call."""
+        design = SobolDesign(self.space, rng=np.random.default_rng(0))
+        return np.array([proposal.point for proposal in design.ask(_N_PROBES)])
+
+    @cached_property
     def counts(self) -> bool:
         """Whether all points have a cost, and these differ enough."""
         if self.cost_of is None:
             return False
-        design = SobolDesign(self.space, rng=np.random.default_rng(0))
-        probes = [proposal.point for proposal in design.ask(_N_PROBES)]
-        low, high = np.quantile(self.log_costs(probes), [0.05, 0.95])
+        low, high = np.quantile(self.log_costs(self.probes), [0.05, 0.95])
         return bool(high - low >= np.log(_LEAST_FACTOR))  # nan is not
 
     def cheaper_half(self, points: Sequence[Points]) -> list[Points]:

@@ -21,6 +21,7 @@ from skhpo.optimizers import (
 )
 from skhpo.schedulers import Fifo
 from skhpo.search._base import SequentialSearchCV
+from skhpo.search._budget import BudgetUsed
 from skhpo.search._generations import generation_columns, history
 from skhpo.search._optimizers import make_chain
 
@@ -512,7 +513,7 @@ class EvolutionarySearchCV(SequentialSearchCV):
 
     # ---- assemble
 
-    def make_optimizer(self, space, given, streams, budget_used=None):
+    def make_optimizer(self, space, given, streams, budget=None):
         """Return what proposes settings."""
         rng = streams.generator("optimizer")
         if self.algorithm_ == "grid":
@@ -524,14 +525,19 @@ class EvolutionarySearchCV(SequentialSearchCV):
             given,
             estimator=self.estimator,
             n_starts=initial_design_size(space, self.n_iter or 100),
-            make_model=lambda: self._evolution(space, rng),
+            make_model=lambda: self._evolution(space, budget, rng),
             rng=rng,
         )
 
     def _learns(self, task):
         return self.algorithm_ != "grid"
 
-    def _evolution(self, space, rng):
+    def _budget(self, task, archive):
+        return BudgetUsed(
+            self.max_time, self.n_iter, archive, prior_cost=self._prior_cost(task)
+        )
+
+    def _evolution(self, space, budget, rng):
         """Return the algorithm with those of the parameters that it has."""
         own = {
             name: getattr(self, name)
@@ -540,6 +546,8 @@ class EvolutionarySearchCV(SequentialSearchCV):
         }
         if self.algorithm_ == "ga" and self.tournament_size == "auto":
             del own["tournament_size"]
+        if self.algorithm_ != "cmaes":
+            own["prior_cost"] = getattr(budget, "prior_cost", None)
         return _ALGORITHMS[self.algorithm_](
             space,
             n_iter=self.n_iter,
