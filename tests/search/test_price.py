@@ -140,13 +140,13 @@ def test_old_studies_tell_the_same_kind_of_cost():
 TREE = DecisionTreeRegressor(max_leaf_nodes=20, random_state=0)
 FOREST = BaggingRegressor(TREE, random_state=0)
 FOREST_SPACE = {
-    "n_estimators": (1, 12, "log-uniform"),
+    "n_estimators": (1, 60, "log-uniform"),
     "estimator__max_leaf_nodes": (2, 30, "log-uniform"),
 }
 
 
 def forest_search(door=BayesSearchCV, **parameters):
-    settings = dict(n_iter=11, cv=2, random_state=0, refit=False) | parameters
+    settings = dict(n_iter=7, cv=2, random_state=0, refit=False) | parameters
     return door(FOREST, FOREST_SPACE, **settings).fit(X, y)
 
 
