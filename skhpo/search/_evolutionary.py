@@ -91,11 +91,15 @@ class EvolutionarySearchCV(SequentialSearchCV):
     population_size : int or "auto", default="auto"
         Settings that live at a time; of differential evolution at the start, it shrinks
         to 5. More explore, fewer exploit. "auto" goes by the space and ``n_iter``.
+        Where the price of a fit can be told from the parameters (rounds, trees, leaves,
+        epochs, hidden sizes) and spans more than a factor of five, the first population
+        is the cheaper half of twice as many settings, the cheapest first.
 
     surrogate : "auto" or None, default="auto"
         "auto": of several offspring a kernel ridge regression on the scores so far
-        picks the one to be evaluated, in ``"de"`` and ``"ga"``. None: the plain
-        algorithm.
+        picks the one to be evaluated, in ``"de"`` and ``"ga"``. Where prices are known
+        it prefers cheap ones, less and less so as ``n_iter`` is used up. None: the
+        plain algorithm.
 
     tournament_size : int or "auto", default="auto"
         A parent is the best of so many random members, in ``"ga"`` and
