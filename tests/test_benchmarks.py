@@ -679,12 +679,15 @@ def test_finished_repetitions_are_not_run_again(bench, tmp_path):
 
 def test_work_is_judged_by_logarithms_and_by_the_share_of_telling(bench):
     work = np.array([1e6, 1e7, 1e8])
-    rows = np.column_stack([work, 3e-9 * work**1.0, 3e-11 * work])
-    correlation, ratio, spread, telling = bench("bench_work").summary(rows)
+    rows = np.column_stack([work, 3e-9 * work**1.0, 3e-11 * work, [1.0, 3.0, 2.0]])
+    correlation, ratio, spread, telling, guess = bench("bench_work").summary(rows)
     assert correlation == pytest.approx(1.0)
     assert ratio == pytest.approx(3.0)
     assert 40.0 < spread < 100.0
     assert telling == pytest.approx(0.01)
+    assert guess == pytest.approx(0.5)
+    rows[0, 3] = np.nan
+    assert np.isnan(bench("bench_work").summary(rows)[-1])
 
 
 def test_the_best_score_at_a_time_is_that_of_what_was_done_by_then(bench):

@@ -12,7 +12,7 @@ import json
 import time
 import warnings
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,9 +22,11 @@ import _reference
 import numpy as np
 from _problems import Branch, Dimension
 from sklearn.base import clone
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.metrics import get_scorer
+from sklearn.pipeline import Pipeline
 
-from skhpo.evaluation import best_possible_score, make_race
+from skhpo.evaluation import best_possible_score, make_race, prior_work
 from skhpo.optimizers import (
     GaussianProcessOptimizer,
     Proposal,
@@ -188,12 +190,14 @@ class Strategy:
     """What proposes rows, how a row is told, and which of its folds are run.
 
     ``price``: the improvement is divided by "seconds", "work" or nothing. ``racing``: a
-    rule of ``skhpo.evaluation``, or nothing.
+    rule of ``skhpo.evaluation``, or nothing. ``guesses``: the parameters tell the price
+    before the first fit, as in a search.
     """
 
     learns: bool = True
     price: str | None = None
     racing: object = None
+    guesses: bool = False
 
     def optimizer(self, pool, used, rng):
         if not self.learns:
@@ -202,8 +206,23 @@ class Strategy:
             pool.space,
             n_initial=initial_design_size(pool.space, 4 * N_CANDIDATES),
             budget_used=(lambda: used.share) if self.price else None,
+            prior_cost=guess_of(pool.task) if self.guesses else None,
             rng=rng,
         )
+
+
+def guess_of(task, n_rows=400, n_columns=20):
+    """Params -> prior work; the shape of the table hardly matters for the order."""
+    family = task.partition("/")[0]
+    if family == "lightgbm":
+        from lightgbm import LGBMRegressor as Model
+    else:
+        Model = {  # noqa: N806
+            "boosting": HistGradientBoostingRegressor,
+            "forest": RandomForestRegressor,
+        }[family]
+    pipeline = Pipeline([("model", Model())])
+    return partial(prior_work, pipeline, n_rows=n_rows, n_columns=n_columns)
 
 
 STRATEGIES = {
@@ -211,11 +230,15 @@ STRATEGIES = {
     "EI": Strategy(),
     "EI per second": Strategy(price="seconds"),
     "EI per work": Strategy(price="work"),
+    "EI per work, guesses": Strategy(price="work", guesses=True),
     "EI, paired": Strategy(racing="paired"),
     **{
         f"EI per work, {rule}": Strategy(price="work", racing=rule)
         for rule in ("exact", "forgiving", "paired")
     },
+    "EI per work, guesses, paired": Strategy(
+        price="work", racing="paired", guesses=True
+    ),
 }
 
 

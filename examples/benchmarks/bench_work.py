@@ -3,8 +3,8 @@
 Random settings of each family, one fold of bundled data (600 rows at most). Printed:
 the correlation of the logarithms of work and of CPU seconds (fit and prediction), the
 ratio of the two (nanoseconds per unit: comparable between families within a few), by
-how much seconds differ between settings, and what it takes to tell the work, as a share
-of the fit.
+how much seconds differ between settings, what it takes to tell the work, as a share of
+the fit, and the rank correlation of the work with what is guessed before the fit.
 
 ``--pays``: what that is good for. Whole searches of BayesSearchCV over
 HistGradientBoosting*, with ``price=None`` and ``price="work"``: the best inner score
@@ -19,6 +19,7 @@ import warnings
 import _common  # first of all that loads numpy: it limits the BLAS threads
 import numpy as np
 import pandas as pd
+from scipy.stats import spearmanr
 from sklearn import datasets, ensemble, linear_model, neighbors, neural_network, svm
 from sklearn.base import clone
 from sklearn.feature_selection import SelectKBest
@@ -28,6 +29,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from skhpo import BayesSearchCV
+from skhpo.evaluation import prior_work
 from skhpo.evaluation._work import work_of
 from skhpo.space import Space
 
@@ -177,7 +179,7 @@ def boosters():
 
 
 def measure(family, n, seed=0):
-    """(n, 3) work, CPU seconds of fit and prediction, CPU seconds of telling."""
+    """(n, 4) work, CPU seconds of fit and prediction and of telling, guessed work."""
     name, estimator, space = family
     X, y = DATA[name.removesuffix("-all")](return_X_y=True)
     if not name.endswith("-all"):
@@ -188,23 +190,31 @@ def measure(family, n, seed=0):
     points = space.sample(n + 1, np.random.default_rng(seed))
     rows = []
     for point in points:
-        model = clone(estimator).set_params(**space.to_params(point))
+        params = space.to_params(point)
+        model = clone(estimator).set_params(**params)
         start = time.process_time()
         model.fit(X_train, y_train)
         model.predict(X_test)
         fitted = time.process_time()
         work, _ = work_of(model, X_train, X_test)
-        rows.append((work, fitted - start, time.process_time() - fitted))
+        seconds = fitted - start, time.process_time() - fitted
+        rows.append((work, *seconds, prior_work(estimator, params, *X_train.shape)))
     return np.array(rows[1:])  # the first one pays for imports
 
 
 def summary(rows):
-    """Correlation of the logarithms, ns per unit, spread of seconds, share of a fit."""
-    work, seconds, telling = rows.T
+    """Log correlation, ns per unit, spread, share of a fit, rank correlation."""
+    work, seconds, telling, guesses = rows.T
     r = np.corrcoef(np.log(work), np.log(seconds))[0, 1]
     low, high = np.quantile(seconds, [0.05, 0.95])
     ratio = float(np.median(1e9 * seconds / work))
-    return [float(r), ratio, float(high / low), float(telling.sum() / seconds.sum())]
+    share = float(telling.sum() / seconds.sum())
+    return [float(r), ratio, float(high / low), share, rank_correlation(work, guesses)]
+
+
+def rank_correlation(work, guesses):
+    """Of guesses and work; nan where there are no guesses."""
+    return float("nan") if np.isnan(guesses).any() else spearmanr(work, guesses)[0]
 
 
 # ------------------------------------------------------------------- does it pay?
@@ -306,6 +316,7 @@ def correlations(args):
             _common.progress(name)
             rows.append([name, *summary(measure(family, n))])
     headers = ["family", "correlation", "ns per unit", "spread", "telling / fit"]
+    headers += ["guess"]
     _common.print_table(f"Work and CPU seconds, {n} settings", headers, rows)
 
 

@@ -7,6 +7,7 @@ from skhpo.evaluation._dispatch import check_values, open_dispatcher
 from skhpo.evaluation._evaluator import FoldEvaluator, RacingEvaluator
 from skhpo.evaluation._picklable import copied
 from skhpo.evaluation._predictions import PredictionPlan, PredictionStore
+from skhpo.evaluation._prior_work import prior_work
 from skhpo.evaluation._racing import (
     AUTO,
     LEAST_FOLDS,
@@ -87,6 +88,7 @@ __all__ = [
     "nest_rows",
     "open_dispatcher",
     "open_store",
+    "prior_work",
     "registered_family",
     "resource_bounds",
     "resource_info",

@@ -32,7 +32,7 @@ from skhpo._sklearn import hist_boosting_nodes, num_samples
 
 OWN = "__skhpo_work__"
 
-_PER_FIT = 1e6  # cloning, cutting the rows and scoring, whatever the model
+PER_FIT = 1e6  # cloning, cutting the rows and scoring, whatever the model
 _EXP = 15.0  # columns' worth of time that the exponential of a kernel takes
 
 
@@ -79,7 +79,7 @@ def work_of_fold(model: Any, X: Any, X_test: Any) -> tuple[float, str | None]:
     An estimator that tells its work itself has a unit of its own: nothing is added.
     """
     work, complaint = work_of(model, X, X_test)
-    return work + (0.0 if hasattr(_head(model), OWN) else _PER_FIT), complaint
+    return work + (0.0 if hasattr(_head(model), OWN) else PER_FIT), complaint
 
 
 def tells_work(estimator: Any) -> bool:
@@ -90,17 +90,17 @@ def tells_work(estimator: Any) -> bool:
 
 def _head(estimator: Any) -> Any:
     """What decides whether work is known: the last step of a pipeline, or the whole."""
-    while "Pipeline" in _names(estimator) and getattr(estimator, "steps", None):
+    while "Pipeline" in class_names(estimator) and getattr(estimator, "steps", None):
         estimator = estimator.steps[-1][1]
     return estimator
 
 
-def _names(estimator: Any) -> list[str]:
+def class_names(estimator: Any) -> list[str]:
     return [base.__name__ for base in type(estimator).__mro__]
 
 
 def _formula(model: Any) -> Formula | None:
-    return next((_FORMULAS[n] for n in _names(model) if n in _FORMULAS), None)
+    return next((_FORMULAS[n] for n in class_names(model) if n in _FORMULAS), None)
 
 
 def _work(model: Any, size: Size) -> float:
@@ -134,7 +134,7 @@ def _own(model: Any) -> float:
 
 
 @dataclass(frozen=True)
-class _Trees:
+class Trees:
     """Trees that were grown: how many, and what lies in them, all told."""
 
     rounds: int
@@ -147,71 +147,77 @@ class _Trees:
         return log2(2.0 + self.nodes / max(self.n_trees, 1.0)) - 1.0
 
 
-def _boosting(
-    count: Callable[[Any], _Trees],
-    per_round: float,
-    per_tree: float,
-    per_node: float,
-    per_bin: float,  # a column of a node
-    per_entry: float,  # an entry of X at a level of a tree; binning is ten of these
-) -> Formula:
-    """Nanoseconds, by what they are spent on."""
+@dataclass(frozen=True)
+class Boosting:
+    """Nanoseconds of boosting, by what they are spent on."""
 
-    def work(model: Any, size: Size) -> float:
-        trees, columns = count(model), _columns(model)
+    count: Callable[[Any], Trees]
+    per_round: float
+    per_tree: float
+    per_node: float
+    per_bin: float  # a column of a node
+    per_entry: float  # an entry of X at a level of a tree; binning is ten of these
+
+    def __call__(self, model: Any, size: Size) -> float:
+        return self.of(self.count(model), size.entries(model), _columns(model))
+
+    def of(self, trees: Trees, entries: float, columns: int) -> float:
+        """Return the work of trees that were grown on so many entries of X."""
         levels = 10.0 + trees.n_trees * trees.depth
         return (
-            per_round * trees.rounds
-            + per_tree * trees.n_trees
-            + (per_node + per_bin * columns) * trees.nodes
-            + per_entry * size.entries(model) * levels
+            self.per_round * trees.rounds
+            + self.per_tree * trees.n_trees
+            + (self.per_node + self.per_bin * columns) * trees.nodes
+            + self.per_entry * entries * levels
         )
 
-    return work
 
-
-def _hist_trees(model: Any) -> _Trees:
+def _hist_trees(model: Any) -> Trees:
     nodes = hist_boosting_nodes(model)
-    return _Trees(model.n_iter_, len(nodes), sum(nodes))
+    return Trees(model.n_iter_, len(nodes), sum(nodes))
 
 
-def _lightgbm_trees(model: Any) -> _Trees:
+def _lightgbm_trees(model: Any) -> Trees:
     booster = model.booster_
     n_trees = booster.num_trees()
     splits = float(booster.feature_importance("split").sum())
-    return _Trees(booster.current_iteration(), n_trees, 2.0 * splits + n_trees)
+    return Trees(booster.current_iteration(), n_trees, 2.0 * splits + n_trees)
 
 
-def _xgboost_trees(model: Any) -> _Trees:
+def _xgboost_trees(model: Any) -> Trees:
     booster = model.get_booster()
     rounds = booster.num_boosted_rounds()
     n_classes = getattr(model, "n_classes_", 2)
     width = n_classes if n_classes > 2 else 1
     n_trees = rounds * width * (model.get_params().get("num_parallel_tree") or 1)
     splits = sum(booster.get_score(importance_type="weight").values())
-    return _Trees(rounds, n_trees, 2.0 * splits + n_trees)
+    return Trees(rounds, n_trees, 2.0 * splits + n_trees)
 
 
-def _catboost_trees(model: Any) -> _Trees:
+def _catboost_trees(model: Any) -> Trees:
     leaves = float(np.sum(model.get_tree_leaf_counts()))
-    return _Trees(model.tree_count_, model.tree_count_, 2.0 * leaves)
+    return Trees(model.tree_count_, model.tree_count_, 2.0 * leaves)
 
 
 def _gradient(model: Any, size: Size) -> float:
     trees = [tree for tree in np.ravel(model.estimators_) if tree is not None]
-    per_round = 25e3 + 100.0 * size.n
-    return len(model.estimators_) * per_round + _sum_of_trees(trees)
+    return gradient(len(model.estimators_), size) + sum_of_trees(trees)
+
+
+def gradient(rounds: int, size: Size) -> float:
+    """What rounds of gradient boosting take beside their trees."""
+    return rounds * (25e3 + 100.0 * size.n)
 
 
 def _forest(model: Any, size: Size) -> float:
-    return _sum_of_trees(model.estimators_)
+    return sum_of_trees(model.estimators_)
 
 
 def _tree(model: Any, size: Size) -> float:
-    return _sum_of_trees([model])
+    return sum_of_trees([model])
 
 
-def _sum_of_trees(trees: Sequence[Any]) -> float:
+def sum_of_trees(trees: Sequence[Any]) -> float:
     """Nanoseconds: of a tree, a node, a value that is looked at for a split."""
     counts = [(t.tree_.node_count, t.tree_.n_node_samples[0]) for t in trees]
     nodes, rows = np.array(counts, dtype=float).reshape(-1, 2).T
@@ -235,12 +241,12 @@ def _n_outputs(model: Any) -> int:
     return 1 if np.ndim(coef) < 2 else len(coef)
 
 
-def _sgd(model: Any, size: Size) -> float:
+def sgd(model: Any, size: Size) -> float:
     per_row = 15.0 * size.n + 0.8 * size.entries(model)
     return 300e3 + _n_iter(model) * _n_outputs(model) * per_row
 
 
-def _mlp(model: Any, size: Size) -> float:
+def mlp(model: Any, size: Size) -> float:
     weights = sum(coef.size for coef in model.coefs_)
     batch = getattr(model, "batch_size", "auto")
     batch = min(200 if batch == "auto" else batch, size.n)
@@ -352,7 +358,7 @@ def _part(name: str) -> Formula:
 def _parts(model: Any, size: Size) -> float:
     parts = model.estimators_
     if _formula(parts[0]) is _tree:
-        return _sum_of_trees(parts)
+        return sum_of_trees(parts)
     return sum(_work(part, size) for part in parts)
 
 
@@ -378,23 +384,23 @@ def _both(*stems: str) -> list[str]:
     return [stem + kind for stem in stems for kind in ("Classifier", "Regressor")]
 
 
-_hist = _boosting(_hist_trees, 60e3, 60e3, 3e3, 150.0, 0.6)
-_lightgbm = _boosting(_lightgbm_trees, 20e3, 20e3, 3e3, 60.0, 0.5)
-_xgboost = _boosting(_xgboost_trees, 60e3, 10e3, 5e3, 900.0, 0.3)
-_catboost = _boosting(_catboost_trees, 250e3, 0.0, 1e3, 500.0, 1.0)
+hist = Boosting(_hist_trees, 60e3, 60e3, 3e3, 150.0, 0.6)
+lightgbm = Boosting(_lightgbm_trees, 20e3, 20e3, 3e3, 60.0, 0.5)
+xgboost = Boosting(_xgboost_trees, 60e3, 10e3, 5e3, 900.0, 0.3)
+catboost = Boosting(_catboost_trees, 250e3, 0.0, 1e3, 500.0, 1.0)
 
 _FORMULAS: dict[str, Formula] = {
     name: formula
     for formula, names in (
-        (_hist, _both("HistGradientBoosting")),
-        (_lightgbm, ["LGBMModel"]),
-        (_xgboost, ["XGBModel"]),
-        (_catboost, ["CatBoost"]),
+        (hist, _both("HistGradientBoosting")),
+        (lightgbm, ["LGBMModel"]),
+        (xgboost, ["XGBModel"]),
+        (catboost, ["CatBoost"]),
         (_gradient, _both("GradientBoosting")),
         (_forest, [*_both("RandomForest", "ExtraTrees"), "IsolationForest"]),
         (_tree, _both("DecisionTree", "ExtraTree")),
-        (_sgd, [*_both("SGD", "PassiveAggressive"), "Perceptron", "SGDOneClassSVM"]),
-        (_mlp, _both("MLP")),
+        (sgd, [*_both("SGD", "PassiveAggressive"), "Perceptron", "SGDOneClassSVM"]),
+        (mlp, _both("MLP")),
         (_linear, ["LogisticRegression", "LinearSVC", "LinearSVR", "HuberRegressor"]),
         (_linear, ["PoissonRegressor", "GammaRegressor", "TweedieRegressor"]),
         (_coordinate, ["ElasticNet", "MultiTaskElasticNet"]),  # Lasso is one, too

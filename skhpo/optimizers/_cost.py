@@ -1,5 +1,8 @@
 """What a fit costs: a second process, on the logarithm of its work or its seconds.
 
+Where a guess at the costs is known before anything is evaluated (``_prior_cost.py``), a
+process of the guesses is its prior mean.
+
 Notation
 --------
 ======== ====== ========================================================================
@@ -22,11 +25,14 @@ References
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.linalg import LinAlgError
 
 from skhpo.optimizers._observations import Observations
+from skhpo.optimizers._prior_cost import PriorCost
+from skhpo.space import Space
 from skhpo.surrogates import GaussianProcess, Hyperparameters, fit_gaussian_process
 from skhpo.surrogates._kernels import Columns
 
@@ -44,16 +50,27 @@ class LogCost:
 
     process: GaussianProcess
     scale: float
+    prior: "LogCost | None" = None
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
-        return self.scale * self.process.mean(X)
+        own = self.scale * self.process.mean(X)
+        return own if self.prior is None else own + self.prior(X)
 
 
 class CostModel:
-    """Learns from what evaluations cost, failed ones included."""
+    """Learns from what evaluations cost, failed ones included.
 
-    def __init__(self, is_categorical: np.ndarray):
-        self.is_categorical = is_categorical
+    Parameters
+    ----------
+    space : Space
+        Where the points lie.
+    guess : PriorCost
+        What is known before.
+    """
+
+    def __init__(self, space: Space, guess: PriorCost):
+        self.space = space
+        self.guess = guess
         self._hyperparameters: Hyperparameters | None = None
         self._n_fitted = 0  # points at the last fit of the hyperparameters
         self._n_seen = 0  # observations at the last update
@@ -66,33 +83,56 @@ class CostModel:
             self._n_seen = len(data)
         return self._log_cost
 
+    @cached_property
+    def _prior(self) -> LogCost | None:
+        """What is known before anything was evaluated."""
+        if not self.guess.counts:
+            return None
+        log_costs = self.guess.log_costs(self.guess.probes)
+        scale = float(log_costs.std())
+        process = fit_gaussian_process(
+            self.space.encode(self.guess.probes),
+            (log_costs - log_costs.mean()) / scale,
+            self.space.categorical,
+            noise=np.full(len(log_costs), (_JITTER / scale) ** 2),
+            warp=False,
+            second_start=False,
+        )
+        return LogCost(process, scale)
+
     def _updated(self, data: Observations) -> LogCost | None:
         known = np.isfinite(data.costs) & (data.costs > 0.0)
         rows = np.flatnonzero(known)[-_NEWEST:]
-        if len(rows) < _LEAST_POINTS:
-            return None
-        log_costs = np.log(data.costs[rows])
-        scale = float(log_costs.std())
-        if scale < _LEAST_SPREAD:  # 90 % lie within a factor of five
-            return None
-        targets = (log_costs - log_costs.mean()) / scale
-        noise = np.full(len(rows), (_JITTER / scale) ** 2)
         try:
-            process = self._process(data.encoded[rows], targets, noise, known.sum())
+            prior = self._prior
+            if len(rows) < _LEAST_POINTS:
+                return prior
+            return self._beside(prior, data, rows, known.sum())
         except LinAlgError:
             return None
-        return LogCost(process, scale)
+
+    def _beside(self, prior: LogCost | None, data: Observations, rows, n: int):
+        """What the costs of some rows say beside the prior."""
+        X, log_costs = data.encoded[rows], np.log(data.costs[rows])
+        if prior is not None:
+            log_costs = log_costs - prior(X)
+        scale = float(log_costs.std())
+        if scale < (_LEAST_SPREAD if prior is None else _JITTER):
+            return prior
+        targets = (log_costs - log_costs.mean()) / scale
+        noise = np.full(len(rows), (_JITTER / scale) ** 2)
+        return LogCost(self._process(X, targets, noise, n), scale, prior)
 
     def _process(self, X, targets, noise, n: int) -> GaussianProcess:
         """Fitted now and then, conditioned on the data in between."""
         h = self._hyperparameters
         if h is not None and n < _GROWTH * self._n_fitted:
-            columns = Columns.of(X, self.is_categorical)
+            columns = Columns.of(X, self.space.categorical)
             return GaussianProcess.of(X, targets, noise, columns, h)
         process = fit_gaussian_process(
             X,
             targets,
-            self.is_categorical,
+            self.space.categorical,
             noise=noise,
             warp=False,
             start=h,
@@ -107,7 +147,12 @@ Scoring = Callable[[np.ndarray], np.ndarray]  # (m, d) encoded points -> (m,) va
 
 def per_cost(log_value: Scoring, log_cost: Scoring, used: float) -> Scoring:
     """A logarithmic acquisition, less what remains of the weight of the costs."""
-    alpha = 1.0 - min(max(used, 0.0), 1.0) ** _LATE
+    alpha = weight(used)
     if alpha == 0.0:
         return log_value
     return lambda X: log_value(X) - alpha * log_cost(X)
+
+
+def weight(used: float) -> float:
+    """Alpha: how much costs count when a share of the budget is used up."""
+    return 1.0 - min(max(used, 0.0), 1.0) ** _LATE

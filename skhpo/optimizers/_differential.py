@@ -46,6 +46,7 @@ from skhpo.optimizers._population import (
     cell_widths,
     filled,
 )
+from skhpo.optimizers._prior_cost import CostOf
 from skhpo.space import Space
 
 Array = NDArray[np.float64]
@@ -122,6 +123,9 @@ class DifferentialEvolution(EvolutionaryOptimizer):
     surrogate : "auto" or None, default="auto"
         "auto": kernel ridge regression picks the most promising of several children. It
         takes a millisecond, and helps most early. None: plain differential evolution.
+    prior_cost : callable, default=None
+        Params -> a guess at their cost, nan = unknown. With it, the start is cheap, and
+        so are the children that the surrogate prefers.
     rng : numpy.random.Generator
         The only source of randomness.
 
@@ -161,6 +165,7 @@ class DifferentialEvolution(EvolutionaryOptimizer):
         n_iter: int | None,
         population_size: int | str = "auto",
         surrogate: str | None = "auto",
+        prior_cost: CostOf | None = None,
         rng: np.random.Generator,
     ):
         if population_size == "auto":
@@ -170,6 +175,7 @@ class DifferentialEvolution(EvolutionaryOptimizer):
             n_iter=n_iter,
             population_size=population_size,
             surrogate=surrogate,
+            prior_cost=prior_cost,
             rng=rng,
         )
         self.history = SuccessHistory()

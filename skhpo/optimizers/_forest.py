@@ -13,6 +13,7 @@ import numpy as np
 from skhpo.optimizers._base import Points, Unseen
 from skhpo.optimizers._maximiser import Acquisition
 from skhpo.optimizers._model_based import ModelBasedOptimizer
+from skhpo.optimizers._prior_cost import CostOf
 from skhpo.space import Space
 from skhpo.surrogates import (
     Forest,
@@ -44,6 +45,8 @@ class ForestOptimizer(ModelBasedOptimizer):
         Points told or in flight before the forest is used; up to there scrambled Sobol
         points are proposed. See :func:`initial_design_size`.
     budget_used : callable, default=None
+        As for :class:`GaussianProcessOptimizer`.
+    prior_cost : callable, default=None
         As for :class:`GaussianProcessOptimizer`.
     n_trees : int, default=20
         More make smoother predictions, at proportional time.
@@ -87,10 +90,17 @@ class ForestOptimizer(ModelBasedOptimizer):
         acquisition="logei",
         n_initial: int = 8,
         budget_used: Callable[[], float] | None = None,
+        prior_cost: CostOf | None = None,
         n_trees: int = 20,
         rng: np.random.Generator,
     ):
-        super().__init__(space, n_initial=n_initial, budget_used=budget_used, rng=rng)
+        super().__init__(
+            space,
+            n_initial=n_initial,
+            budget_used=budget_used,
+            prior_cost=prior_cost,
+            rng=rng,
+        )
         self.acquisition = resolve_acquisition(acquisition)
         self.n_trees = n_trees
         self._forest: Forest | None = None

@@ -30,6 +30,7 @@ from skhpo.optimizers._population import (
     Member,
     filled,
 )
+from skhpo.optimizers._prior_cost import CostOf
 from skhpo.space import Space
 
 _FIRST_STEP, _MIN_STEP, _MAX_STEP = 0.25, 0.02, 0.5
@@ -62,6 +63,9 @@ class GeneticAlgorithm(EvolutionaryOptimizer):
         average.
     surrogate : "auto" or None, default=None
         "auto": kernel ridge regression picks the most promising of several children.
+    prior_cost : callable, default=None
+        Params -> a guess at their cost, nan = unknown. With it, the start is cheap, and
+        so are the children that the surrogate prefers.
     rng : numpy.random.Generator
         The only source of randomness.
 
@@ -102,6 +106,7 @@ class GeneticAlgorithm(EvolutionaryOptimizer):
         crossover_rate: float = 0.5,
         mutation_rate: float | str = "auto",
         surrogate: str | None = None,
+        prior_cost: CostOf | None = None,
         rng: np.random.Generator,
     ):
         if population_size == "auto":
@@ -113,6 +118,7 @@ class GeneticAlgorithm(EvolutionaryOptimizer):
             n_iter=n_iter,
             population_size=population_size,
             surrogate=surrogate,
+            prior_cost=prior_cost,
             rng=rng,
         )
         self.tournament_size = tournament_size

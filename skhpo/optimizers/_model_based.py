@@ -7,6 +7,7 @@ at.
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.linalg import LinAlgError
@@ -23,6 +24,7 @@ from skhpo.optimizers._maximiser import (
     maximise_exactly,
 )
 from skhpo.optimizers._observations import Observations
+from skhpo.optimizers._prior_cost import CheapStart, CostOf, PriorCost
 from skhpo.space import Space
 
 _N_BEST = 5  # observed points whose surroundings are searched
@@ -46,6 +48,9 @@ class ModelBasedOptimizer(BaseOptimizer):
     budget_used : callable, default=None
         Returns the share of the budget that is used up, in [0, 1]. With it, cheap
         points are preferred early, as far as costs are told.
+    prior_cost : callable, default=None
+        Params -> a guess at their cost, nan = unknown. With it, the points that come
+        before the model are cheap ones.
     rng : numpy.random.Generator
         The only source of randomness.
     """
@@ -56,13 +61,16 @@ class ModelBasedOptimizer(BaseOptimizer):
         *,
         n_initial: int,
         budget_used: Callable[[], float] | None = None,
+        prior_cost: CostOf | None = None,
         rng: np.random.Generator,
     ):
         super().__init__(space, rng=rng)
         self.n_initial = n_initial
         self.budget_used = budget_used
-        self._cost = CostModel(space.categorical)
+        guess = PriorCost(space, prior_cost)
+        self._cost = CostModel(space, guess)
         self._design = SobolDesign(space, rng=rng)
+        self._start = CheapStart(guess, partial(SobolDesign, space, rng=rng))
         self._observations = Observations(space)
         self._n_asked_while_stuck = 0
         self._grid: tuple[Points, list[bytes]] | None = None
@@ -95,14 +103,21 @@ class ModelBasedOptimizer(BaseOptimizer):
         return FULL
 
     def _suggest(self, unseen: Unseen) -> Proposal | None:
-        if len(self._observations) + len(unseen.in_flight) < self.n_initial:
-            return self._from_design(unseen, "initial")
+        n_missing = self.n_initial - len(self._observations) - len(unseen.in_flight)
+        if n_missing > 0:
+            return self._initial(n_missing, unseen)
         if self._explores():
             return self._from_design(unseen, "ask")
         point = self._most_promising(unseen)
         if point is None:
             return self._from_design(unseen, "ask")
         return self._proposal(point)
+
+    def _initial(self, n_missing: int, unseen: Unseen) -> Proposal | None:
+        point = self._start.next_point(n_missing, unseen)
+        if point is None:
+            return self._from_design(unseen, "initial")
+        return self._proposal(point, origin="initial")
 
     def _from_design(self, unseen: Unseen, origin: str) -> Proposal | None:
         point = self._design.next_point(unseen)

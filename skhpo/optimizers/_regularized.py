@@ -15,6 +15,7 @@ import numpy as np
 
 from skhpo.optimizers._base import Unseen
 from skhpo.optimizers._population import Child, EvolutionaryOptimizer, Member
+from skhpo.optimizers._prior_cost import CostOf
 from skhpo.space import Space
 
 _SMALLEST, _LARGEST = 8, 100
@@ -38,6 +39,8 @@ class RegularizedEvolution(EvolutionaryOptimizer):
         and 100.
     tournament_size : int or "auto", default="auto"
         A parent is the best of so many random members. "auto": a quarter of them.
+    prior_cost : callable, default=None
+        Params -> a guess at their cost, nan = unknown. With it, the start is cheap.
     rng : numpy.random.Generator
         The only source of randomness.
 
@@ -74,13 +77,20 @@ class RegularizedEvolution(EvolutionaryOptimizer):
         n_iter: int | None,
         population_size: int | str = "auto",
         tournament_size: int | str = "auto",
+        prior_cost: CostOf | None = None,
         rng: np.random.Generator,
     ):
         if population_size == "auto":
             population_size = automatic_size(n_iter)
         if tournament_size == "auto":
             tournament_size = max(2, round(population_size / 4))
-        super().__init__(space, n_iter=n_iter, population_size=population_size, rng=rng)
+        super().__init__(
+            space,
+            n_iter=n_iter,
+            population_size=population_size,
+            prior_cost=prior_cost,
+            rng=rng,
+        )
         self.tournament_size = tournament_size
 
     def _breed(self, n: int, unseen: Unseen) -> Sequence[Child]:

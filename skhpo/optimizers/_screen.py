@@ -48,6 +48,7 @@ class Screen:
         *,
         optimism: float = 0.0,
         in_flight: Sequence[Points] = (),
+        malus: NDArray[np.float64] | float = 0.0,
     ) -> NDArray[np.intp]:
         """(n,) the points' numbers, the most promising first.
 
@@ -58,6 +59,8 @@ class Screen:
             How many standard deviations are added to what is expected.
         in_flight : sequence of (d,) array, default=()
             Believed to come out as expected, so that the others keep away from them.
+        malus : (n,) array, default=0.0
+            Subtracted from what is expected, in Gumbel ranks.
         """
         try:
             model = self._fitted()
@@ -66,7 +69,7 @@ class Screen:
             mean, deviation = model.predict(self.space.encode(points))
         except LinAlgError:
             return np.arange(len(points))
-        return np.argsort(-mean - optimism * deviation, kind="stable")
+        return np.argsort(malus - mean - optimism * deviation, kind="stable")
 
     def _fitted(self) -> KernelRidge:
         if self._model is None:

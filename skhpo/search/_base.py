@@ -63,6 +63,7 @@ from skhpo.evaluation import (
     name_of_rule,
     open_dispatcher,
     open_store,
+    prior_work,
     shared_bins,
 )
 from skhpo.model_selection import score_estimate, summary
@@ -704,6 +705,16 @@ class SequentialSearchCV(BaseSearchCV):
     def _budget(self, task, archive):
         """Return what an optimizer may want to know of the budget, or None."""
         return None
+
+    def _prior_cost(self, task):
+        """Return what guesses the cost of a setting before anything is fitted."""
+        shape = getattr(task.X, "shape", None) or np.shape(task.X[:1])
+        return partial(
+            prior_work,
+            task.estimator,
+            n_rows=int(self._fold_sizes[0]),
+            n_columns=shape[1] if len(shape) == 2 else 1,
+        )
 
     def _price(self):
         """Return what an optimizer is told that a trial costs."""

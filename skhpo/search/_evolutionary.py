@@ -21,6 +21,7 @@ from skhpo.optimizers import (
 )
 from skhpo.schedulers import Fifo
 from skhpo.search._base import SequentialSearchCV
+from skhpo.search._budget import BudgetUsed
 from skhpo.search._generations import generation_columns, history
 from skhpo.search._optimizers import make_chain
 
@@ -90,11 +91,15 @@ class EvolutionarySearchCV(SequentialSearchCV):
     population_size : int or "auto", default="auto"
         Settings that live at a time; of differential evolution at the start, it shrinks
         to 5. More explore, fewer exploit. "auto" goes by the space and ``n_iter``.
+        Where the price of a fit can be told from the parameters (rounds, trees, leaves,
+        epochs, hidden sizes) and spans more than a factor of five, the first population
+        is the cheaper half of twice as many settings, the cheapest first.
 
     surrogate : "auto" or None, default="auto"
         "auto": of several offspring a kernel ridge regression on the scores so far
-        picks the one to be evaluated, in ``"de"`` and ``"ga"``. None: the plain
-        algorithm.
+        picks the one to be evaluated, in ``"de"`` and ``"ga"``. Where prices are known
+        it prefers cheap ones, less and less so as ``n_iter`` is used up. None: the
+        plain algorithm.
 
     tournament_size : int or "auto", default="auto"
         A parent is the best of so many random members, in ``"ga"`` and
@@ -531,7 +536,7 @@ class EvolutionarySearchCV(SequentialSearchCV):
 
     # ---- assemble
 
-    def make_optimizer(self, space, given, streams, budget_used=None):
+    def make_optimizer(self, space, given, streams, budget=None):
         """Return what proposes settings."""
         rng = streams.generator("optimizer")
         if self.algorithm_ == "grid":
@@ -543,14 +548,19 @@ class EvolutionarySearchCV(SequentialSearchCV):
             given,
             estimator=self.estimator,
             n_starts=initial_design_size(space, self.n_iter or 100),
-            make_model=lambda: self._evolution(space, rng),
+            make_model=lambda: self._evolution(space, budget, rng),
             rng=rng,
         )
 
     def _learns(self, task):
         return self.algorithm_ != "grid"
 
-    def _evolution(self, space, rng):
+    def _budget(self, task, archive):
+        return BudgetUsed(
+            self.max_time, self.n_iter, archive, prior_cost=self._prior_cost(task)
+        )
+
+    def _evolution(self, space, budget, rng):
         """Return the algorithm with those of the parameters that it has."""
         own = {
             name: getattr(self, name)
@@ -559,6 +569,8 @@ class EvolutionarySearchCV(SequentialSearchCV):
         }
         if self.algorithm_ == "ga" and self.tournament_size == "auto":
             del own["tournament_size"]
+        if self.algorithm_ != "cmaes":
+            own["prior_cost"] = getattr(budget, "prior_cost", None)
         return _ALGORITHMS[self.algorithm_](
             space,
             n_iter=self.n_iter,

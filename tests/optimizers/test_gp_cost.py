@@ -8,6 +8,7 @@ from skhpo.optimizers import Chain, GaussianProcessOptimizer
 from skhpo.optimizers._base import Unseen
 from skhpo.optimizers._cost import CostModel, per_cost
 from skhpo.optimizers._observations import Observations
+from skhpo.optimizers._prior_cost import PriorCost
 from skhpo.space import Space
 from skhpo.surrogates import UCB, LogEI, Thompson, fit_gaussian_process
 
@@ -49,6 +50,10 @@ def observations(results):
     data = Observations(UNIT)
     data.add(results)
     return data
+
+
+def cost_model(guess=None):
+    return CostModel(UNIT, PriorCost(UNIT, guess))
 
 
 def flat(point):
@@ -110,7 +115,7 @@ def test_improvement_per_second_at_the_start():
 def test_predicted_costs_are_those_of_a_process_on_log_seconds():
     results = told(steep, n=30)
     data = observations(results)
-    log_cost = CostModel(UNIT.categorical).log_cost(data)
+    log_cost = cost_model().log_cost(data)
     X = UNIT.sample(40, rng(7))
     expected = np.log([steep(x) for x in X])
     got = log_cost(X)
@@ -133,14 +138,14 @@ def test_failed_evaluations_have_costs_too():
         Result(r.proposal, np.nan, 0.0, None, steep(r.proposal.point))
         for r in told(steep, n=12)[4:]
     ]
-    log_cost = CostModel(UNIT.categorical).log_cost(observations(good + failed))
+    log_cost = cost_model().log_cost(observations(good + failed))
     low, high = log_cost(np.array([[0.1, 0.5], [0.9, 0.5]]))
     assert high - low == pytest.approx(0.8 * np.log(1000.0), rel=0.2)
 
 
 def test_fewer_than_five_costs_are_not_modelled():
     results = told(steep, n=4)
-    assert CostModel(UNIT.categorical).log_cost(observations(results)) is None
+    assert cost_model().log_cost(observations(results)) is None
 
 
 def test_hyperparameters_are_fitted_rarely_and_data_are_always_new(monkeypatch):
@@ -154,7 +159,7 @@ def test_hyperparameters_are_fitted_rarely_and_data_are_always_new(monkeypatch):
         return fit_gaussian_process(*args, **kwargs)
 
     monkeypatch.setattr(module, "fit_gaussian_process", counted)
-    data, model = Observations(UNIT), CostModel(UNIT.categorical)
+    data, model = Observations(UNIT), cost_model()
     for result in told(steep, n=40):
         data.add([result])
         log_cost = model.log_cost(data)

@@ -4,11 +4,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from sklearn.ensemble import GradientBoostingRegressor
+from sklearn.ensemble import BaggingRegressor, GradientBoostingRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeRegressor
 
-from skhpo import BayesSearchCV
+from skhpo import BayesSearchCV, EvolutionarySearchCV
+from skhpo.evaluation import prior_work
 from skhpo.optimizers import RandomDesign
 from skhpo.search._warm_start import Metric, read_old_studies
 from skhpo.space import Space
@@ -130,6 +132,70 @@ def test_old_studies_tell_the_same_kind_of_cost():
     assert np.isnan(costs(table, None)).all()
     del table["mean_work"]
     assert np.isnan(costs(table, "work")).all()
+
+
+# ---- what is known before the first fit
+
+
+TREE = DecisionTreeRegressor(max_leaf_nodes=20, random_state=0)
+FOREST = BaggingRegressor(TREE, random_state=0)
+FOREST_SPACE = {
+    "n_estimators": (1, 60, "log-uniform"),
+    "estimator__max_leaf_nodes": (2, 30, "log-uniform"),
+}
+
+
+def forest_search(door=BayesSearchCV, **parameters):
+    settings = dict(n_iter=7, cv=2, random_state=0, refit=False) | parameters
+    return door(FOREST, FOREST_SPACE, **settings).fit(X, y)
+
+
+@pytest.mark.parametrize("price", ["auto", "seconds"])
+def test_the_own_setting_comes_first_and_then_cheap_ones(price):
+    settings = dict(n_points=1, n_iter=6, initial_points=6)
+    priced, free = (forest_search(price=p, **settings) for p in (price, None))
+    own = {"n_estimators": 10, "estimator__max_leaf_nodes": 20}
+    assert params(priced)[0] == params(free)[0] == own
+    guesses = [prior_work(FOREST, p, len(X) // 2, X.shape[1]) for p in params(priced)]
+    assert guesses[1:] == sorted(guesses[1:])
+    assert total_work(priced) < 0.8 * total_work(free)
+
+
+@pytest.mark.parametrize("door", [BayesSearchCV, EvolutionarySearchCV])
+def test_guesses_give_one_table_for_any_number_of_workers_and_after_a_resume(
+    door, tmp_path
+):
+    class Enough(Exception):
+        pass
+
+    def stop(progress):
+        if progress.n_done == 4:
+            raise Enough
+
+    expected = params(forest_search(door))
+    assert params(forest_search(door, n_jobs=2)) == expected
+    with pytest.raises(Enough):
+        forest_search(door, checkpoint=tmp_path / "a", callbacks=stop)
+    assert params(forest_search(door, checkpoint=tmp_path / "a")) == expected
+
+
+def test_rows_in_a_list_are_priced_like_those_of_an_array():
+    in_lists = BayesSearchCV(
+        FOREST, FOREST_SPACE, n_iter=6, cv=2, random_state=0, refit=False
+    ).fit(X.tolist(), y.tolist())
+    assert params(in_lists) == params(forest_search(n_iter=6))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [dict(optimizer="tpe"), dict(acquisition="ucb"), dict(optimizer="sobol")],
+)
+def test_what_does_not_weigh_costs_starts_as_without(settings):
+    priced, free = (
+        params(forest_search(n_iter=5, price=price, **settings))
+        for price in ("auto", None)
+    )
+    assert priced == free
 
 
 # ---- what is not possible
