@@ -37,10 +37,10 @@ slope of the folds k > 0 on fold 0, where both are known: that does not depend o
 was dropped after fold 0. All candidates have fold 0, so its deviations r_i from their
 mean are drawn: those that complete the race are too much alike to tell V. Candidates
 that are alike err alike: they get one r_i per group of neighbors on fold 0, sqrt(C)
-groups. The estimates are, with completed scores s* and the complete candidates s,
+groups. The estimates are, with completed scores s* and c* of the complete candidates,
 
-    Tibshirani: mean over draws of (3) with s*                                     (6)
-    BBC:        bias from (2) + [mean over draws of (3) with s* - (3) with s]      (7)
+    Tibshirani: mean over draws and k of max_c s*_kc - s_kc*                       (6)
+    BBC:        bias from (2) + (6) - (3), the two latter from the same folds      (7)
 
 Without skipped folds s* = s, and (6) and (7) are (3) and (2).
 
@@ -107,16 +107,17 @@ def bbc_draws(scores: Sequence[Callable[[Array], Array]], w: Array) -> Array:
     return draws[np.isfinite(draws)]
 
 
-def tibshirani_bias(s: Array) -> float:
-    """Eq. (3)."""
-    winner = np.argmax(s.mean(axis=0))
+def tibshirani_bias(s: Array, may_win: NDArray | bool = True) -> float:
+    """Eq. (3); ``may_win`` (C,) tells which candidates c* may be."""
+    winner = np.argmax(np.where(may_win, s.mean(axis=0), -np.inf))
     return float(np.mean(s.max(axis=1) - s[:, winner]))
 
 
 def completed_bias(s: Array, n_test: float, limits, rng: np.random.Generator) -> float:
     """Eq. (6); ``n_test`` as in :func:`merged_folds`, ``limits`` of a score."""
-    draws = completed(s, limits, rng)
-    return float(np.mean([tibshirani_bias(merged_folds(d, n_test)) for d in draws]))
+    is_complete = np.isfinite(s).all(axis=0)
+    draws = [merged_folds(each, n_test) for each in completed(s, limits, rng)]
+    return float(np.mean([tibshirani_bias(each, is_complete) for each in draws]))
 
 
 def completed(s: Array, limits, rng: np.random.Generator, n_draws: int = 20) -> Array:
