@@ -219,6 +219,9 @@ def score_estimate(search, *, n_bootstraps=100, random_state=0):
     bias-corrected cross-validation [1]_, else the correction of Tibshirani and
     Tibshirani [2]_ from the scores of the folds. Nothing is fitted.
 
+    Candidates that were raced out were competitors: the scores of their skipped folds
+    are drawn, 20 times, from a model of the others.
+
     Parameters
     ----------
     search : estimator
@@ -228,7 +231,7 @@ def score_estimate(search, *, n_bootstraps=100, random_state=0):
         Bootstrap samples. 1000 gave the same in simulations.
 
     random_state : int, default=0
-        Seed of the bootstrap.
+        Seed of the bootstrap, and of the scores of skipped folds.
 
     Returns
     -------
@@ -657,7 +660,7 @@ def _reservations(search):
     n_raced = np.sum(status == "raced_out")
     if n_raced:
         yield (
-            f"the folds that {count(n_raced, 'candidate')} skipped in the race: their "
+            f"the folds that {count(n_raced, 'candidate')} skipped in the race; their "
             "scores are drawn from what is known of the others"
         )
 
