@@ -9,7 +9,8 @@ with 5 folds, and compares each estimate with the accuracy of the refitted winne
 Estimates: ``best`` is best_score_; ``bbc`` score_estimate_ from stored predictions;
 ``tt`` score_estimate_ from the scores of the folds; ``nested`` the mean of 5 outer
 folds around the whole search. Searches: ``random`` (with nested), ``racing`` (random
-with racing="forgiving"), ``gp`` (adaptive), ``gp300`` (300 candidates), ``gp-nested``.
+with racing="forgiving"), ``paired`` (random with a rule that drops more), ``gp``
+(adaptive), ``gp-racing``, ``gp-paired``, ``gp300`` (300 candidates), ``gp-nested``.
 
 Printed: bias and its standard error, root mean squared error; of nominal 95 % intervals
 the coverage, the width, and the width as a multiple of the pooled normal interval
@@ -34,8 +35,9 @@ from skhpo import BayesSearchCV
 from skhpo.model_selection import score_estimate
 
 FILE = Path(tempfile.gettempdir()) / "skhpo_bench_optimism.jsonl"
-METHODS = ("random", "racing", "gp", "gp300", "gp-nested")
-DEFAULT = ("random", "racing", "gp")
+METHODS = ("random", "racing", "paired", "gp", "gp-racing", "gp-paired")
+METHODS += ("gp300", "gp-nested")
+DEFAULT = ("random", "racing", "paired", "gp", "gp-racing", "gp-paired")
 N_FRESH = 3000
 Z = 1.96
 
@@ -92,6 +94,17 @@ def draw(data, repetition, n_rows):
     return X[:n_rows], y[:n_rows], X[n_rows:], y[n_rows:]
 
 
+def paired(c, b):
+    """Whether mean(c - b) of j folds is below -sd(b) / sqrt(j)."""
+    j = len(c)
+    return (c - b[:j]).mean() < -b.std(ddof=1) / np.sqrt(j) - 1e-10
+
+
+def racing_of(method):
+    rules = {"racing": "forgiving", "paired": paired}
+    return rules.get(method.removeprefix("gp-"))
+
+
 def make_search(method, repetition, n_iter):
     adaptive = method.startswith("gp")
     return BayesSearchCV(
@@ -100,7 +113,7 @@ def make_search(method, repetition, n_iter):
         n_iter=3 * n_iter if method == "gp300" else n_iter,
         optimizer="gp" if adaptive else "random",
         cv=StratifiedKFold(5, shuffle=True, random_state=repetition),
-        racing="forgiving" if method == "racing" else None,
+        racing=racing_of(method),
         store_predictions=True,
         random_state=repetition,
     )

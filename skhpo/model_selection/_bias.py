@@ -19,6 +19,31 @@ Of (2) too only the difference is used, bias = max_c S_c(1) - BBC: a pooled metr
 differ from the mean over the folds (an AUC does, since folds differ in level), and it
 is the mean over the folds that is corrected.
 
+A race skips folds of candidates that fall behind. They were competitors all the same:
+without them (1) and (3) choose among fewer candidates than the search did. Which folds
+are skipped depends on scores that are known, so skipped ones can be drawn from a model
+of the others (multiple imputation of data missing at random [3]_). The model says that
+the folds of a candidate share a part and are alike otherwise,
+
+    s_kc = m_k + a_c + e_kc,   var s_0c = V,   corr(s_jc, s_kc) = rho              (4)
+
+so that, given the mean s'_kc of the k folds before, known or drawn,
+
+    s_kc = m_k + b_k s'_kc + sqrt(1 - b_k rho) r_i,   b_k = k rho / (1 + (k - 1) rho)
+                                                                                   (5)
+
+m_k is the mean of s_kc - b_k s'_kc over the candidates that have fold k. rho is the
+slope of the folds k > 0 on fold 0, where both are known: dropping candidates by their
+score on fold 0 does not bias it. All candidates have fold 0, so its deviations r_i from their
+mean are drawn: those that complete the race are too much alike to tell V. Candidates
+that are alike err alike: they get one r_i per group of neighbors on fold 0, sqrt(C)
+groups. The estimates are, with completed scores s* and c* of the complete candidates,
+
+    Tibshirani: mean over draws and k of max_c s*_kc - s_kc*                       (6)
+    BBC:        bias from (2), plus what (6) exceeds (3) of complete candidates    (7)
+
+Without skipped folds s* = s, and (6) and (7) are (3) and (2).
+
 Notation
 
 =========  ================  ===========================================================
@@ -34,7 +59,11 @@ w          (B, n)            how often each row is in each sample; whole units (
 v          (n,)              weights that the scorer was given
 S_c(w)     (B,)              pooled score of candidate c on weighted rows, mean over the
                              repeats
-s          (K, C)            scores of the folds
+s          (K, C)            scores of the folds, nan = skipped
+s*         (M, K, C)         M draws of s with skipped scores filled in
+x          (K, C)            s without its lower tail: what failed badly is no measure
+r          (<= C,)           deviations on fold 0, of those that are not in its tail
+a, m       (C,), (K,)        level of a candidate, of a fold
 =========  ================  ===========================================================
 
 References
@@ -44,6 +73,8 @@ References
    Learning 107, arXiv:1708.07180.
 .. [2] R. J. Tibshirani, R. Tibshirani (2009), A bias correction for the minimum error
    rate in cross-validation, Annals of Applied Statistics 3(2), arXiv:0908.2904.
+.. [3] D. B. Rubin (1987), Multiple Imputation for Nonresponse in Surveys, Wiley,
+   chapter 5.4 (monotone missing data).
 """
 
 import warnings
@@ -76,10 +107,70 @@ def bbc_draws(scores: Sequence[Callable[[Array], Array]], w: Array) -> Array:
     return draws[np.isfinite(draws)]
 
 
-def tibshirani_bias(s: Array) -> float:
-    """Eq. (3)."""
-    winner = np.argmax(s.mean(axis=0))
+def tibshirani_bias(s: Array, may_win: NDArray | bool = True) -> float:
+    """Eq. (3); ``may_win`` (C,) tells which candidates c* may be."""
+    winner = np.argmax(np.where(may_win, s.mean(axis=0), -np.inf))
     return float(np.mean(s.max(axis=1) - s[:, winner]))
+
+
+def completed_bias(s: Array, n_test: float, limits, rng: np.random.Generator) -> float:
+    """Eq. (6); ``n_test`` as in :func:`merged_folds`, ``limits`` of a score."""
+    is_complete = np.isfinite(s).all(axis=0)
+    draws = [merged_folds(each, n_test) for each in completed(s, limits, rng)]
+    return float(np.mean([tibshirani_bias(each, is_complete) for each in draws]))
+
+
+def completed(s: Array, limits, rng: np.random.Generator, n_draws: int = 20) -> Array:
+    """Return s*, eq. (5): draws of the scores that a race skipped.
+
+    Candidates have the folds 0, 1, ... up to some fold, and one of them has all.
+    """
+    is_known = np.isfinite(s)
+    if is_known.all():
+        return s[np.newaxis]
+    x, r = _without_tail(s)
+    rho, group = _shared_part(x), _groups_alike(s[0])
+    drawn = np.repeat(x[np.newaxis], n_draws, axis=0)
+    total = drawn[:, 0].copy()
+    for k in range(1, len(s)):
+        b = k * rho / (1 + (k - 1) * rho)
+        expected = b * total / k
+        level = (x[k] - expected)[:, is_known[k]].mean(axis=1, keepdims=True)
+        own = rng.choice(r, size=(n_draws, group.max() + 1))[:, group]
+        values = level + expected + np.sqrt(1 - b * rho) * own
+        drawn[:, k] = np.where(is_known[k], x[k], np.clip(values, *limits))
+        total += drawn[:, k]
+    return np.where(is_known, s, drawn)
+
+
+def _without_tail(s: Array) -> tuple[Array, Array]:
+    """Return x and r: a diverged fit must not tell how much scores vary.
+
+    The tail lies further below the median of a fold than three times the lead of the
+    best over the median on fold 0.
+    """
+    middle = np.nanmedian(s, axis=1, keepdims=True)
+    floor = middle - 3 * (s[0].max() - middle[0])
+    usual = s[0][s[0] >= floor[0]]
+    return np.maximum(s, floor), usual - usual.mean()
+
+
+def _shared_part(x: Array) -> float:
+    """Return rho: the slope of later folds on fold 0, within 0 and 1."""
+    pairs = [x[:, np.isfinite(fold)][[0, k]] for k, fold in enumerate(x)][1:]
+    centered = [pair - pair.mean(axis=1, keepdims=True) for pair in pairs]
+    first, later = np.hstack(centered)
+    size = abs(first).max()
+    if size == 0:
+        return 0.0
+    first, later = first / size, later / size  # scores of 1e300 have no square
+    return float(np.clip(first @ later / (first @ first), 0, 1))
+
+
+def _groups_alike(first: Array) -> NDArray:
+    """(C,) number of the group of each candidate, by rank on fold 0."""
+    rank = np.argsort(np.argsort(first, kind="stable"), kind="stable")
+    return rank * round(np.sqrt(len(first))) // len(first)
 
 
 def merged_folds(s: Array, n_test: float, n_least: int = 20) -> Array:

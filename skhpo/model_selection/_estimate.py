@@ -25,6 +25,7 @@ from skhpo.model_selection._bias import (
     any_metric,
     bbc_draws,
     bootstrap_weights,
+    completed_bias,
     fast_score,
     merged_folds,
     pooled,
@@ -92,8 +93,8 @@ class ScoreEstimate:
         How it was estimated.
 
     n_candidates : int
-        Candidates among which the best was chosen; what failed, was raced out or not
-        trained in full does not count.
+        Candidates among which the best was chosen, with those that were raced out;
+        what failed or was not trained in full does not count.
 
     reservations : tuple of str
         What this estimate does not see.
@@ -219,6 +220,9 @@ def score_estimate(search, *, n_bootstraps=100, random_state=0):
     bias-corrected cross-validation [1]_, else the correction of Tibshirani and
     Tibshirani [2]_ from the scores of the folds. Nothing is fitted.
 
+    Candidates that were raced out were competitors: the scores of their skipped folds
+    are drawn, 20 times, from a model of the others.
+
     Parameters
     ----------
     search : estimator
@@ -228,7 +232,7 @@ def score_estimate(search, *, n_bootstraps=100, random_state=0):
         Bootstrap samples. 1000 gave the same in simulations.
 
     random_state : int, default=0
-        Seed of the bootstrap.
+        Seed of the bootstrap, and of the scores of skipped folds.
 
     Returns
     -------
@@ -270,7 +274,7 @@ def score_estimate(search, *, n_bootstraps=100, random_state=0):
     reason = _why_no_bootstrap(predictions)
     if reason is None:
         return _bbc(table, predictions, n_bootstraps, random_state)
-    return _tibshirani(table, reason)
+    return _tibshirani(table, reason, np.random.default_rng(random_state))
 
 
 def summary(search):
@@ -429,16 +433,16 @@ def _bbc(table, predictions, n_bootstraps, random_state):
         [bbc_draws(scores, bootstrap_weights(units, n, rng)) for n in sizes]
     )
     if not len(draws):
-        return _tibshirani(table, "no bootstrap sample could be scored")
+        return _tibshirani(table, "no bootstrap sample could be scored", rng)
     everything = np.ones((1, len(units)))
     bias = max(float(S(everything)[0]) for S in scores) - float(draws.mean())
-    bias = _possible(bias, table)
+    bias = _possible(bias + _bias_of_raced_out(table, rng), table)
     unit = "rows" if target.groups is None else "groups"
     return ScoreEstimate(
         score=table.best - bias,
         bias=bias,
         method=f"BBC-CV, {n_bootstraps} bootstraps of {unit}",
-        n_candidates=len(rows),
+        n_candidates=len(rows) + table.n_raced_out,
         reservations=table.reservations,
         limits=table.limits,
         draws=draws - draws.mean() + table.best - bias,
@@ -461,6 +465,16 @@ def _pooled_score(predictions, row):
     return S
 
 
+def _bias_of_raced_out(table, rng):
+    """Return the last term of eq. (7): what candidates add that were raced out."""
+    complete = tibshirani_bias(merged_folds(table.fold_scores, table.n_test))
+    return _completed_bias(table, rng) - complete
+
+
+def _completed_bias(table, rng):
+    return completed_bias(table.raced_scores, table.n_test, table.limits, rng)
+
+
 def _why_no_bootstrap(predictions):
     """Return why (1) and (2) cannot be had, in words; None = they can."""
     if predictions is None:
@@ -472,7 +486,7 @@ def _why_no_bootstrap(predictions):
     return None
 
 
-def _tibshirani(table, reason):
+def _tibshirani(table, reason, rng):
     s = merged_folds(table.fold_scores, table.n_test)
     if len(table.fold_scores) < LEAST_FOLDS:
         raise AttributeError(
@@ -480,14 +494,14 @@ def _tibshirani(table, reason):
             "(store_predictions=True); this search had "
             f"{count(len(table.fold_scores), 'fold')} and {reason}."
         )
-    bias = _possible(tibshirani_bias(s), table)
+    bias = _possible(_completed_bias(table, rng), table)
     own = table.fold_scores[:, table.best_place]
     note = "" if reason == NO_PREDICTIONS else f" ({reason})"
     return ScoreEstimate(
         score=table.best - bias,
         bias=bias,
         method=f"Tibshirani-Tibshirani from {len(s)} folds{note}",
-        n_candidates=len(table.rows),
+        n_candidates=len(table.rows) + table.n_raced_out,
         reservations=table.reservations,
         limits=table.limits,
         sd=float(corrected_error(own, table.test_to_train)),
@@ -512,6 +526,10 @@ class _Table:
         Complete rows, at the highest resource.
     fold_scores : (K, C) array
         Their scores on each fold: s.
+    raced_scores : (K, C + n_raced_out) array
+        Those, and the scores of candidates that were raced out, nan = skipped.
+    n_raced_out : int
+        Candidates that were raced out.
     best : float
         Mean score of the best row.
     best_place : int
@@ -531,13 +549,17 @@ class _Table:
                 for fold in range(search.n_splits_)
             ]
         )
-        self.rows = np.flatnonzero(is_complete(results) & np.isfinite(s).all(axis=0))
+        is_whole = is_complete(results)
+        self.rows = np.flatnonzero(is_whole & np.isfinite(s).all(axis=0))
         if search.best_index_ not in self.rows:
             raise AttributeError(
                 "The best row was not trained in full, or has no score that is a "
                 "number on every fold."
             )
         self.fold_scores = s[:, self.rows]
+        raced_out = s[:, was_raced_out(results, is_whole) & np.isfinite(s[0])]
+        self.raced_scores = np.hstack([self.fold_scores, raced_out])
+        self.n_raced_out = raced_out.shape[1]
         self.best_place = int(np.searchsorted(self.rows, search.best_index_))
         self.best = float(results[f"mean_test_{metric}"][search.best_index_])
         self.n_test, self.test_to_train = _fold_sizes(search)
@@ -578,6 +600,13 @@ def is_complete(results):
     if not is_whole.any():
         return is_whole
     return is_whole & (resource == np.max(np.asarray(resource)[is_whole]))
+
+
+def was_raced_out(results, is_whole):
+    """(n,) whether a row lost a race against those that ``is_complete`` names."""
+    status = np.asarray(results.get("status", [""] * len(is_whole)))
+    resource = np.asarray(results.get("n_resources", np.ones(len(is_whole))))
+    return (status == "raced_out") & np.isin(resource, resource[is_whole])
 
 
 def _fold_sizes(search):
@@ -624,13 +653,17 @@ def _reservations(search):
         )
     status = np.asarray(results.get("status", []))
     n_stopped = np.sum(status == "stopped") if len(status) else _n_halved(results)
-    for n, fate in (
-        (n_stopped, "stopped early"),
-        (np.sum(status == "raced_out"), "raced out"),
-    ):
-        if n:
-            was, takes = ("was", "takes") if n == 1 else ("were", "take")
-            yield f"{count(n, 'candidate')} that {was} {fate} {takes} no part"
+    if n_stopped:
+        was, takes = ("was", "takes") if n_stopped == 1 else ("were", "take")
+        yield (
+            f"{count(n_stopped, 'candidate')} that {was} stopped early {takes} no part"
+        )
+    n_raced = np.sum(status == "raced_out")
+    if n_raced:
+        yield (
+            f"the folds that {count(n_raced, 'candidate')} skipped in the race; their "
+            "scores are drawn from what is known of the others"
+        )
 
 
 def _n_halved(results):

@@ -34,6 +34,11 @@ from skhpo.model_selection import (
     score_estimate,
     summary,
 )
+from skhpo.model_selection._bias import (
+    completed_bias,
+    merged_folds,
+    tibshirani_bias,
+)
 
 X, y = make_classification(
     60, 8, n_informative=2, flip_y=0.2, n_classes=2, random_state=0
@@ -265,14 +270,27 @@ def test_failures_take_no_part():
     assert score_estimate(search).n_candidates == 3
 
 
-def test_what_was_raced_out_takes_no_part_and_is_mentioned():
-    search = fitted(racing="forgiving")
-    complete = np.sum(search.cv_results_["status"] == "complete")
-    assert complete < 8
-    assert search.score_estimate_.n_candidates == complete
-    assert f"{8 - complete} candidates that were raced out" in str(
-        search.score_estimate_.reservations
-    )
+@pytest.mark.parametrize("stored", [True, False])
+def test_what_was_raced_out_was_a_competitor(stored):
+    search = fitted(racing="forgiving", store_predictions=stored)
+    table = search.cv_results_
+    is_complete = table["status"] == "complete"
+    assert 1 < is_complete.sum() < 8
+    s = np.stack([table[f"split{k}_test_score"] for k in range(5)])
+    s = np.hstack([s[:, is_complete], s[:, ~is_complete]])
+    rng = np.random.default_rng(0)
+    if stored:
+        rng.multinomial(60, np.full(60, 1 / 60), size=100)  # the bootstrap comes first
+    expected = completed_bias(s, n_test=12, limits=(0, 1), rng=rng)
+    if stored:
+        complete = s[:, : is_complete.sum()]
+        draws, best = bbc_by_hand(search, y, accuracy_score, n_bootstraps=100)
+        expected += best - draws.mean() - tibshirani_bias(merged_folds(complete, 12))
+    estimate = search.score_estimate_
+    assert estimate.bias == pytest.approx(expected)
+    assert estimate.n_candidates == 8
+    skipped = f"folds that {8 - is_complete.sum()} candidates skipped in the race"
+    assert skipped in str(estimate.reservations)
 
 
 def test_only_full_models_of_a_search_in_rungs_take_part():
