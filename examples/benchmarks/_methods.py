@@ -462,6 +462,7 @@ def evolution(problem, n_iter, seed, trace, **options):
 
 def _through_the_door(door, problem, n_iter, seed, trace, options):
     constants, options = _split(options)
+    options = {"racing": None, **options}  # an evaluation is one on all folds
     search = door(
         problem.estimator,
         our_space(problem),
