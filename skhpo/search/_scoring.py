@@ -165,7 +165,8 @@ def unscored_message(archive, payload, is_early):
     trials, n_splits = archive.finished, archive.n_splits
     trial, outcome = _first_error(trials)
     folds = {o.fold for o in trial.outcomes if o.stage == "score"}
-    absent = _absent_classes(payload, folds)
+    evaluated = {o.fold for o in trial.outcomes}  # a race ends at the first that fails
+    absent = _absent_classes(payload, folds, set(range(n_splits)) - evaluated)
     early = ": scoring fails for every setting, and the search stopped early"
     scorer = payload.scorer
     if is_multimetric_scorer(scorer):
@@ -190,10 +191,11 @@ def _first_error(trials):
     )
 
 
-def _absent_classes(payload, folds):
+def _absent_classes(payload, folds, skipped):
     """Return (class, its rows, "test" or "training", folds without it) of each.
 
-    Empty where they do not explain why scoring failed on these folds.
+    Empty where they do not explain why scoring failed on these folds. What lacks a
+    class among the skipped ones would have failed, too.
     """
     y = np.asarray(payload.y)
     kinds = ("binary", "multiclass")
@@ -203,12 +205,14 @@ def _absent_classes(payload, folds):
     for label, count in zip(*np.unique(y, return_counts=True), strict=True):
         for side, name in ((1, "test"), (0, "training")):
             without = [
-                k for k in sorted(folds) if label not in y[payload.splits[k][side]]
+                k
+                for k in sorted(folds | skipped)
+                if label not in y[payload.splits[k][side]]
             ]
             if without:
                 found.append((label, int(count), name, without))
     explained = {k for *_, without in found for k in without}
-    return found if explained == folds else []
+    return found if folds <= explained else []
 
 
 def _in_words(absent):
