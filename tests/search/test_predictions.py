@@ -185,7 +185,8 @@ def test_a_candidate_that_is_raced_out_has_no_predictions():
 
 
 @pytest.mark.parametrize(
-    "resource, most, is_every_row", [("n_estimators", 9, True), ("n_samples", 63, False)]
+    "resource, most, is_every_row",
+    [("n_estimators", 9, True), ("n_samples", 27, False)],
 )
 def test_a_search_in_rungs_keeps_those_that_may_be_best(resource, most, is_every_row):
     search = HyperbandSearchCV(
@@ -193,7 +194,7 @@ def test_a_search_in_rungs_keeps_those_that_may_be_best(resource, most, is_every
         {"max_depth": (1, 8)},
         resource=resource,
         max_resource=most,
-        min_resource=most // 9,
+        min_resource=most // 3,
         cv=3,
         random_state=0,
         store_predictions=True,
