@@ -89,7 +89,8 @@ class Training:
     ``root`` is the seed of all seeds. Models of ``top`` units are never continued.
     ``swapped`` are the parameters that may change while a model is trained; others stay
     as they were at its birth. ``every_row`` says whether models of fewer units than
-    ``top`` may be the best.
+    ``top`` may be the best. ``own`` is the number of units of the estimator as the user
+    wrote it; None = ``top``.
     """
 
     resource: ChosenResource
@@ -100,6 +101,12 @@ class Training:
     keeps_models: bool = True
     swapped: Sequence[str] = ()
     every_row: bool = False
+    own: int | None = None
+
+    @property
+    def own_units(self):
+        """Units to which the estimator's own setting is trained."""
+        return self.top if self.own is None else self.own
 
     def may_be_best(self, stage):
         """Return whether a model at this stage competes with the best."""

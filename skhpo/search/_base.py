@@ -636,8 +636,8 @@ class SequentialSearchCV(BaseSearchCV):
 
     def _default_scores(self, task):
         """Return the scores of the own setting by fold, or None without any."""
-        top = None if task.training is None else task.training.top
-        return task.own.scores(task.archive, top, self._choosing_score(task.archive))
+        units = None if task.training is None else task.training.own_units
+        return task.own.scores(task.archive, units, self._choosing_score(task.archive))
 
     def _choosing_score(self, archive):
         """Return what reads the score that chooses the best row off an outcome."""

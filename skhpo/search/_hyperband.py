@@ -15,6 +15,7 @@ from skhpo.evaluation import (
     choose_resource,
     classes_of,
     nest_rows,
+    own_units,
     resource_bounds,
     resource_info,
 )
@@ -33,7 +34,7 @@ from skhpo.schedulers import (
     halving_bracket,
     hyperband_brackets,
     median_bracket,
-    with_full_place,
+    with_place,
 )
 from skhpo.search._base import SequentialSearchCV
 from skhpo.search._optimizers import DESIGNS, check_optimizer, make_chain
@@ -526,11 +527,12 @@ class HyperbandSearchCV(SequentialSearchCV):
         task = super()._check(X, y, params)
         task.training, least = self._choose_training(task)
         is_continued = task.training.resource.continued
+        units = task.training.own_units
         brackets = self._brackets(task.space, least, task.training.top)
         first = brackets
         if self._is_asked_to_learn() and task.own.nearest is not None:
             # by the units as if models were kept: keep_models changes no candidate
-            first = with_full_place(brackets, is_continued)
+            first = with_place(brackets, units, is_continued)
         n_sweeps = self.n_iterations if self.strategy in ("hyperband", "sha") else 1
         task.plan = RungPlan(
             brackets,
@@ -538,7 +540,7 @@ class HyperbandSearchCV(SequentialSearchCV):
             self.n_splits_,
             is_continued and self.keep_models != "none",
             first,
-            full_first=task.session.is_limited(self.max_time is not None),
+            units if task.session.is_limited(self.max_time is not None) else None,
         )
         return task
 
@@ -589,6 +591,7 @@ class HyperbandSearchCV(SequentialSearchCV):
             classes,
             keeps_models,
             every_row=not chosen.is_rows,
+            own=own_units(chosen, estimator, most),
         )
         return training, least
 
@@ -620,23 +623,25 @@ class HyperbandSearchCV(SequentialSearchCV):
         plan = task.plan
         if self.strategy in ("hyperband", "sha"):
             return SuccessiveHalving(
-                plan.brackets, plan.n_sweeps, plan.first, plan.full_first
+                plan.brackets, plan.n_sweeps, plan.first, plan.early
             )
-        bracket, *full = plan.first
+        bracket, *beside = plan.first
         kind = AsynchronousHalving if self.strategy == "asha" else MedianStopping
-        return kind(bracket, n_full=len(full), full_first=plan.full_first)
+        return kind(bracket, beside=beside, beside_first=plan.early is not None)
 
     def _optimizer(self, task, archive):
-        """Return what proposes settings and keeps the own one for a full training.
+        """Return what proposes settings and keeps the own one for its own units.
 
         So is the nearest one in the space, where numbers lie outside of their ranges.
         """
         chain = self.make_optimizer(task.space, task.given, task.streams, task.plan)
-        own, plan = task.own.nearest, task.plan
-        is_kept = plan.has_rungs and plan.has_full_place and self._learns(task)
+        own, plan, training = task.own.nearest, task.plan, task.training
+        units = training.own_units
+        is_special = plan.has_rungs or units < training.top
+        is_kept = is_special and plan.begins_with(units) and self._learns(task)
         if own is None or not is_kept:
             return chain
-        return Reserved(own, resource=task.training.top, then=chain)
+        return Reserved(own, resource=units, then=chain)
 
     def make_optimizer(self, space, given, streams, budget):
         """Return what proposes settings; ``budget`` is the plan."""
