@@ -69,8 +69,9 @@ class HyperbandSearchCV(SequentialSearchCV):
     model was trained on the same rows and scored on the same folds as all others. Where
     rows are the resource, it is one of those with the most rows.
 
-    The estimator's own setting is trained in full, in the place of planned candidates:
-    what is returned does not score lower in cross-validation.
+    The estimator's own setting is trained to its own number of epochs, trees or rounds
+    (``max_resource`` at most), in the place of planned candidates: what is returned
+    does not score lower in cross-validation.
 
     Parameters
     ----------
@@ -131,8 +132,8 @@ class HyperbandSearchCV(SequentialSearchCV):
     n_candidates : int or "auto", default="auto"
         Candidates that one iteration starts, shared out among the brackets. "auto" is
         the number that fills the brackets (10 at least, where there are fewer than
-        three rungs), or all settings of a smaller finite space. Where no bracket trains
-        in full at once, fewer are started, to pay for the estimator's own setting;
+        three rungs), or all settings of a smaller finite space. Where no bracket begins
+        with the units of the estimator's own setting, fewer are started, to pay for it;
         :meth:`plan` shows how many.
 
     n_iterations : int, default=1
@@ -211,9 +212,8 @@ class HyperbandSearchCV(SequentialSearchCV):
 
     max_time : float or None, default=None
         Seconds after which no new training is started and no result awaited; the refit
-        is not included. With a limit the first candidate is trained in full (the
-        estimator's own setting, where the space holds it), and so is one before each
-        further bracket.
+        is not included. With a limit the estimator's own setting comes first. Where
+        rows are the resource, a candidate is trained on all of them before each bracket.
 
     fit_timeout : float or None, default=None
         Seconds that the fit of one fold may take, with its scoring. A fit that takes
@@ -260,8 +260,8 @@ class HyperbandSearchCV(SequentialSearchCV):
         Mean cross-validated score of the best row. As with every search, it flatters.
 
     default_score_ : float
-        Mean cross-validated score of the estimator's own setting, trained in full; nan
-        where it failed. Within the space it is a row of ``cv_results_``. Outside of it
+        Mean cross-validated score of the estimator's own setting, trained to its own
+        number of units (``max_resource`` at most); nan where it failed. Within the space it is a row of ``cv_results_``. Outside of it
         it is fitted and scored once, on the same folds, and counts in no table and no
         budget. Not there where it was not evaluated: ``optimizer="random"``
         and ``"sobol"`` add nothing of their own.
