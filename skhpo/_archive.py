@@ -13,6 +13,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from math import isfinite, nan
 from typing import Any
 
@@ -99,6 +100,9 @@ class Archive:
     spares : callable or None
         Returns whether a trial gets all of its folds, whatever the race says; None =
         no trial does.
+    every_row : bool
+        Whether any row may be the best. If not, those at the highest resource come
+        first, whatever their scores.
     """
 
     def __init__(
@@ -111,6 +115,7 @@ class Archive:
         predictions=None,
         price="seconds",
         spares=None,
+        every_row=False,
     ):
         self.n_splits = n_splits
         self.objective = _UNKNOWN  # name of the metric that steers; None = the only one
@@ -121,10 +126,12 @@ class Archive:
         self.predictions = predictions
         self.price = price
         self._spares = spares
+        self.every_row = every_row
         self._spared = {REFERENCE}  # numbers of the trials that no race drops
         self.trials = []
         self._n_candidates = 0
-        self.incumbent = None  # the best of the complete trials that got furthest
+        self.incumbent = None  # the best of the complete trials
+        self._top = None  # the highest resource of a complete trial
         self.closed = []  # finished trials, in the order of commits
 
     def open(self, job, params, twin=None):
@@ -219,9 +226,11 @@ class Archive:
     def _complete(self, trial, scores):
         trial.status = "complete"
         trial.score = trial.estimate = float(np.mean(scores))
-        is_best = self.incumbent is None or _height(trial) > _height(self.incumbent)
+        best = self.incumbent
+        is_best = best is None or self._height(trial) > self._height(best)
         if is_best:
             self.incumbent = trial
+        self._top = max(trial.job.resource or 0, self._top or 0)
         if self.race is not None:
             self.race.observe(scores, is_best)
 
@@ -273,25 +282,48 @@ class Archive:
         """The trials that make up the table, in ask order."""
         return [t for t in self.trials if t.status in FINISHED]
 
+    def level(self, trial):
+        """Return the resource of a trial where those above come first; else 0.
+
+        Only the scores of trials at the same level are compared with each other.
+        """
+        return 0 if self.every_row else trial.job.resource or 0
+
+    @property
+    def _level(self):
+        """The level of the best trial; None without one."""
+        return None if self.incumbent is None else self.level(self.incumbent)
+
+    def _height(self, trial):
+        return self.level(trial), trial.score
+
     @property
     def comparable(self):
         """The committed trials that were trained as far as any complete one.
 
-        Scores at different resources are not compared with each other.
+        Each of them is another candidate.
         """
-        if self.incumbent is None:
+        if self._top is None:
             return self.closed
-        top = self.incumbent.job.resource
-        return [t for t in self.closed if t.job.resource == top]
+        return [t for t in self.closed if (t.job.resource or 0) == self._top]
+
+    def compared(self, until=None):
+        """Return the committed trials whose scores are compared with the best one's.
+
+        ``until`` leaves out this trial and those committed after it.
+        """
+        closed = takewhile(lambda trial: trial is not until, self.closed)
+        return [t for t in closed if self.level(t) == self._level]
 
     def rows_to_choose_from(self):
         """Return the rows of the table among which the best one is chosen.
 
-        The complete ones at the highest resource. Without any, those that could at
-        least be fitted; or all.
+        The complete ones at the highest level. Without any, those that could at least
+        be fitted; or all.
         """
-        top = None if self.incumbent is None else self.incumbent.job.resource
-        complete = [isfinite(t.score) and t.job.resource == top for t in self.finished]
+        complete = [
+            isfinite(t.score) and self.level(t) == self._level for t in self.finished
+        ]
         fitted = [all(o.stage != "fit" for o in t.outcomes) for t in self.finished]
         chosen = next(filter(any, (complete, fitted)), [True] * len(complete))
         return np.flatnonzero(chosen)
@@ -325,11 +357,6 @@ class Archive:
         if self.objective is _UNKNOWN:
             self.objective = self._choose_metric(scores)
         return scores if self.objective is None else scores[self.objective]
-
-
-def _height(trial):
-    """How far a trial was trained, then how well it did."""
-    return trial.job.resource or 0, trial.score
 
 
 def _estimate(trial, score_of):
@@ -372,7 +399,7 @@ def build_cv_results(archive, return_train_score=False, labels=()):
         test = _scores(archive, trials, "test_scores", metric)
         _add_scores(results, f"test_{metric}", test)
         guesses = _guesses(trials, results[f"mean_test_{metric}"], metric)
-        results[f"rank_test_{metric}"] = _ranks(guesses, trials)
+        results[f"rank_test_{metric}"] = _ranks(guesses, trials, archive.level)
         if archive.race is not None:
             results[f"mean_test_{metric}_partial"] = guesses
         if return_train_score:
@@ -465,16 +492,15 @@ def _guesses(trials, means, metric):
     return guesses
 
 
-def _ranks(guesses, trials):
+def _ranks(guesses, trials, level):
     """Rank 1 = best, ties share the smaller rank.
 
-    The highest resource comes first, and there the complete ones before those raced
-    out; what failed comes last, tied.
+    The highest level comes first, and there the complete ones before those raced out;
+    what failed comes last, tied.
     """
     is_known = np.isfinite(guesses)
-    tiers = np.array(
-        [(-(t.job.resource or 0), t.status == "raced_out") for t in trials]
-    ).reshape(-1, 2)
+    tiers = [(-level(t), t.status == "raced_out") for t in trials]
+    tiers = np.array(tiers).reshape(-1, 2)
     ranks = np.full(len(guesses), is_known.sum() + 1, dtype=np.int32)
     n_before = 0
     for tier in np.unique(tiers, axis=0):

@@ -2,7 +2,8 @@
 
 A rule is asked after each commit. It returns the reason to stop, or None. Since it sees
 committed results only, the search ends at the same candidate for any ``n_jobs``. Where
-candidates are trained in rungs, only those at the highest resource so far count.
+candidates are trained in rungs, those at the highest resource so far are counted. The
+best score is that of any row, or, where rows are the resource, one of these.
 
 Notation of :class:`ExpectedGainBelow`, after Makarova et al. (2022)
 
@@ -41,7 +42,8 @@ class StoppingRule(ABC):
         ----------
         archive : Archive
             All trials; ``archive.closed`` are the committed ones in their order,
-            ``archive.incumbent`` is the best complete one.
+            ``archive.incumbent`` is the best complete one, ``archive.comparable`` are
+            those at the highest resource so far.
         space : Space
             Where the candidates lie.
         """
@@ -130,10 +132,11 @@ class NoImprovement(StoppingRule):
 
     def __call__(self, archive, space):
         """Return the reason to stop, or None."""
-        scores = [trial.score for trial in archive.comparable]
-        if len(scores) <= self.n:
+        candidates = archive.comparable
+        if len(candidates) <= self.n:
             return None
-        before, after = _best(scores[: -self.n]), _best(scores)
+        before = _best(archive.compared(until=candidates[-self.n]))
+        after = _best(archive.compared())
         if not isfinite(before) or after - before > self.tol:
             return None
         return f"no_improvement: not by more than {self.tol:g} in {self.n} candidates"
@@ -239,5 +242,5 @@ def _standard_error(archive):
     return sqrt(1 / k + 1 / (k - 1)) * np.std(scores, ddof=1) if k > 1 else 0.0
 
 
-def _best(scores):
-    return max((score for score in scores if isfinite(score)), default=-np.inf)
+def _best(trials):
+    return max((t.score for t in trials if isfinite(t.score)), default=-np.inf)

@@ -1,12 +1,17 @@
-"""``cv_results_`` of any search, ours or scikit-learn's: which metric is meant."""
+"""``cv_results_`` of any search: which metric is meant, and what can be compared."""
 
 from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from skhpo._errors import did_you_mean
 
 MEAN = "mean_test_"
 PARTIAL = "_partial"  # where racing skipped folds: estimates of the whole mean
+
+#: Among which rows a search in rungs chooses, as ``resource_info_["best_of"]`` has it.
+EVERY_ROW, TOP_RUNG = "every row", "top rung"
 
 
 def metrics_of(table: Mapping[str, Any]) -> list[str]:
@@ -47,3 +52,21 @@ def chosen_metric(
             f"{did_you_mean(metric, possible)} Possible: {possible}."
         )
     return metric
+
+
+def levels(search: Any, table: Mapping[str, Any]) -> np.ndarray:
+    """(n,) levels of the rows: only scores at the same level are compared.
+
+    How far each row was trained; all 0 where every row may be the best, as in
+    ``HyperbandSearchCV`` when rounds, trees or epochs are the resource.
+
+    Examples
+    --------
+    >>> levels(None, {"params": [{}, {}], "n_resources": [100, 300]})
+    array([100., 300.])
+    """
+    same = np.zeros(len(table["params"]))
+    info = getattr(search, "resource_info_", {})
+    if info.get("best_of") == EVERY_ROW or "n_resources" not in table:
+        return same
+    return np.asarray(table["n_resources"], dtype=float)

@@ -21,6 +21,7 @@ from skhpo.evaluation._recorded import NoWorkers, Recorded
 from skhpo.evaluation._resources import (
     Resource,
     choose_resource,
+    own_units,
     registered_family,
     resource_bounds,
     resource_info,
@@ -90,6 +91,7 @@ __all__ = [
     "open_store",
     "prior_work",
     "registered_family",
+    "own_units",
     "resource_bounds",
     "resource_info",
     "share_out",

@@ -567,10 +567,8 @@ def _most(chosen, estimator, max_resource, rows):
         return most
     if chosen.is_rows:
         return rows.most
-    full = chosen.how.full
-    if isinstance(full, str):
-        full = estimator.get_params().get(chosen.prefix + full)
-    if isinstance(full, bool) or not isinstance(full, Integral) or full < 1:
+    full = _full(chosen, estimator)
+    if not _is_count(full):
         raise ValueError(
             f"max_resource='auto' finds no number of {chosen.kind} that makes a full "
             f"model (found {full!r}). Say how many: max_resource=<int>."
@@ -578,8 +576,29 @@ def _most(chosen, estimator, max_resource, rows):
     return int(full)
 
 
+def own_units(chosen, estimator, most):
+    """Return the units to which an estimator is trained as the user wrote it.
+
+    Its own number of trees, rounds or epochs, or ``most`` where that is less.
+    """
+    full = None if chosen.is_rows else _full(chosen, estimator)
+    return min(int(full), most) if _is_count(full) else most
+
+
+def _full(chosen, estimator):
+    """Return the units of a full model by the estimator's own account."""
+    full = chosen.how.full
+    if isinstance(full, str):
+        return estimator.get_params().get(chosen.prefix + full)
+    return full
+
+
+def _is_count(value):
+    return not isinstance(value, bool) and isinstance(value, Integral) and value >= 1
+
+
 def _positive_int(name, value):
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+    if not _is_count(value):
         raise ValueError(f"{name} must be 'auto' or an integer >= 1, got {value!r}.")
     return int(value)
 

@@ -268,10 +268,11 @@ def failed_call(payload, call, text):
 def _judge(payload, estimator, data, rows, stage):
     """Return the test scores, what went wrong, and predictions where they are kept.
 
-    Of models that are not trained in full they are not.
+    Of models that cannot be the best they are not.
     """
     plan, X = payload.predictions, data[0]
-    if plan is None or (stage is not None and stage.to < payload.training.top):
+    competes = stage is None or payload.training.may_be_best(stage)
+    if plan is None or not competes:
         return *score_on(payload, estimator, data, rows), None
     with asked_once(estimator, X) as asked:
         scores, error = score_on(payload, estimator, data, rows)

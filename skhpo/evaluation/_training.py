@@ -88,7 +88,9 @@ class Training:
     ``rows`` is None unless rows are the resource; ``classes`` are those of all rows;
     ``root`` is the seed of all seeds. Models of ``top`` units are never continued.
     ``swapped`` are the parameters that may change while a model is trained; others stay
-    as they were at its birth.
+    as they were at its birth. ``every_row`` says whether models of fewer units than
+    ``top`` may be the best. ``own`` is the number of units of the estimator as the user
+    wrote it; None = ``top``.
     """
 
     resource: ChosenResource
@@ -98,6 +100,17 @@ class Training:
     classes: Any = None
     keeps_models: bool = True
     swapped: Sequence[str] = ()
+    every_row: bool = False
+    own: int | None = None
+
+    @property
+    def own_units(self):
+        """Units to which the estimator's own setting is trained."""
+        return self.top if self.own is None else self.own
+
+    def may_be_best(self, stage):
+        """Return whether a model at this stage competes with the best."""
+        return self.every_row or stage.to >= self.top
 
     def rows_of(self, fold, train_rows, to):
         """Return the training rows of a fold for a model of ``to`` units."""

@@ -11,6 +11,7 @@ from sklearn.model_selection import LeaveOneOut, check_cv
 
 from skhpo._errors import warn_user
 from skhpo._statistics import corrected_error
+from skhpo._table import levels
 from skhpo._words import Text, count
 from skhpo.evaluation import score_range
 from skhpo.model_selection._account import (
@@ -523,7 +524,7 @@ class _Table:
     Attributes
     ----------
     rows : (C,) array
-        Complete rows, at the highest resource.
+        The rows among which the best one was chosen.
     fold_scores : (K, C) array
         Their scores on each fold: s.
     raced_scores : (K, C + n_raced_out) array
@@ -549,7 +550,7 @@ class _Table:
                 for fold in range(search.n_splits_)
             ]
         )
-        is_whole = is_complete(results)
+        is_whole = is_complete(search)
         self.rows = np.flatnonzero(is_whole & np.isfinite(s).all(axis=0))
         if search.best_index_ not in self.rows:
             raise AttributeError(
@@ -591,15 +592,13 @@ def chosen_metric(search):
     return search.refit if several else "score"
 
 
-def is_complete(results):
+def is_complete(search):
     """(n,) whether a row of ``cv_results_`` was offered to the choice."""
-    n = len(results["params"])
-    status = results.get("status", np.full(n, "complete"))
-    resource = results.get("n_resources", np.ones(n))
-    is_whole = np.asarray(status) == "complete"
-    if not is_whole.any():
-        return is_whole
-    return is_whole & (resource == np.max(np.asarray(resource)[is_whole]))
+    results = search.cv_results_
+    level = levels(search, results)
+    status = np.asarray(results.get("status", np.full(len(level), "complete")))
+    is_whole = ~np.isin(status, ("failed", "raced_out"))
+    return is_whole & (level == np.max(level[is_whole], initial=0))
 
 
 def was_raced_out(results, is_whole):
@@ -652,7 +651,9 @@ def _reservations(search):
             "which nested_cross_validate sees"
         )
     status = np.asarray(results.get("status", []))
-    n_stopped = np.sum(status == "stopped") if len(status) else _n_halved(results)
+    n_stopped = _n_halved(results)
+    if len(status):
+        n_stopped = np.sum((status == "stopped") & ~is_complete(search))
     if n_stopped:
         was, takes = ("was", "takes") if n_stopped == 1 else ("were", "take")
         yield (

@@ -417,7 +417,7 @@ def _end(place, width):
 def _candidate_scores(search):
     """(C,) mean scores of the complete candidates, in order."""
     means = search.cv_results_[f"mean_test_{chosen_metric(search)}"]
-    return np.asarray(means)[is_complete(search.cv_results_) & np.isfinite(means)]
+    return np.asarray(means)[is_complete(search) & np.isfinite(means)]
 
 
 def expected_best(x, m):

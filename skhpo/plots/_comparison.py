@@ -7,7 +7,7 @@ import numpy as np
 
 from skhpo.plots._figure import CYCLE, figure_and_ax, legend_above, limit_scores
 from skhpo.plots._history import X_LABELS, check_x, positions
-from skhpo.plots._table import best_so_far, is_final_height, read_table
+from skhpo.plots._table import best_so_far, is_final_level, read_table
 
 
 def comparison_data(
@@ -58,12 +58,12 @@ def median_curve(tables: Any, x: str = "candidates") -> dict[str, np.ndarray]:
     """Return best so far over several runs: ``x``, ``median``, ``low`` and ``high``.
 
     ``low`` and ``high`` are the quartiles. It ends where the first of the runs does,
-    and begins where all have a score; in rungs, one of a candidate trained furthest.
+    and begins where all have a score that can be compared with their last one.
     """
     curves = []
     for table in tables:
-        winners = best_so_far(table.score, table.resource)
-        is_fair = is_final_height(winners, table.resource)
+        winners = best_so_far(table.score, table.level)
+        is_fair = is_final_level(winners, table.level)
         curves.append((positions(table, x)[is_fair], table.score[winners[is_fair]]))
     if any(len(at) == 0 for at, _ in curves):
         raise ValueError("A search has no candidate that was evaluated on all folds.")
@@ -83,8 +83,8 @@ class SearchComparisonDisplay:
     Lines are the best score so far; with several runs of a search (other
     ``random_state``) their median, with the quartiles as a band. One run of each says
     little: where bands overlap, so may the methods. Scores are comparable only on the
-    same data, folds and metric. The line of a search in rungs begins with its first
-    candidate that was trained as far as any.
+    same data, folds and metric. Where rows are the resource, the line of a search in
+    rungs begins with its first candidate that was trained on all of them.
 
     Use :meth:`from_searches` to make one from fitted searches.
 

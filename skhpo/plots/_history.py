@@ -44,7 +44,7 @@ def positions(table: Any, x: str) -> np.ndarray:
 def history_data(search: Any, metric: str | None = None, x: str = "candidates") -> dict:
     """Return the arguments of :class:`SearchHistoryDisplay` for a fitted search."""
     table = read_table(search, metric)
-    winners = best_so_far(table.score, table.resource)
+    winners = best_so_far(table.score, table.level)
     has_winner = winners >= 0
     errors = standard_error(table.folds)
     default = row_of_default(search, table)
@@ -54,7 +54,7 @@ def history_data(search: Any, metric: str | None = None, x: str = "candidates") 
         "scores": table.guess,
         "best": np.where(has_winner, table.score[winners], np.nan),
         "best_se": np.where(has_winner, errors[winners], np.nan),
-        "best_resource": np.where(has_winner, table.resource[winners], np.nan),
+        "best_resource": np.where(has_winner, table.level[winners], np.nan),
         "winner": int(winners[-1]) if has_winner.any() else None,
         "is_full": np.isfinite(table.score) & table.at_the_top,
         "default_score": float(table.score[default]) if is_fair else None,
@@ -87,9 +87,9 @@ class SearchHistoryDisplay:
 
     The band is one standard error of the best candidate's mean over its folds: gains
     smaller than that may be luck of the splits. Where the best-so-far line went flat
-    long ago, more candidates would hardly have helped. In a search in rungs the line is
-    thin and dotted until the first candidate was trained as far as any: scores before
-    and after cannot be compared.
+    long ago, more candidates would hardly have helped. Where rows are the resource of a
+    search in rungs, the line is thin and dotted until the first candidate was trained
+    on all of them: scores before and after cannot be compared.
 
     Use :meth:`from_search` to make one from a fitted search.
 
@@ -104,9 +104,10 @@ class SearchHistoryDisplay:
     best_se : array-like of shape (n,), default=None
         Standard error of ``best``.
     best_resource : array-like of shape (n,), default=None
-        How far ``best`` was trained; None = all equally far.
+        How far ``best`` was trained, where only equal resources are compared; None =
+        all are.
     winner : int, default=None
-        The row with the best score among those trained furthest.
+        The row with the best score, among those at the highest ``best_resource``.
     is_full : array-like of bool, shape (n,), default=None
         Rows that were evaluated on all folds and trained as far as any; others are
         drawn hollow. None = all.

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from skhpo.plots._figure import CYCLE, ORANGE, figure_and_ax, legend_above, limit_scores
-from skhpo.plots._table import read_table, results_of
+from skhpo.plots._table import best_so_far, read_table, results_of
 
 
 def rung_data(search: Any, metric: str | None = None) -> dict:
@@ -28,12 +28,14 @@ def rung_data(search: Any, metric: str | None = None) -> dict:
             "score": table.score,
         }
     )
+    best = int(frame["candidate"].iloc[best_so_far(table.score, table.level)[-1]])
     frame = frame[np.isfinite(frame["score"])]
     if frame.empty:
         raise ValueError("No candidate was evaluated at any rung: nothing to show.")
     order = ["candidate", "n_resources"]
     frame = frame.sort_values(order, kind="stable").reset_index(drop=True)
-    return {"curves": frame, "unit": _unit(search), "metric": table.metric}
+    names = {"unit": _unit(search), "metric": table.metric}
+    return {"curves": frame, "best": best, **names}
 
 
 def _candidates(search, params):
@@ -57,12 +59,6 @@ def _unit(search):
     return str(getattr(search, "resource", "resource"))
 
 
-def best_of(curves: pd.DataFrame) -> int:
-    """Return the best candidate among those trained furthest."""
-    top = curves[curves["n_resources"] == curves["n_resources"].max()]
-    return int(top.loc[top["score"].idxmax(), "candidate"])
-
-
 class RungDisplay:
     """How scores grow with training: the learning curves of a search in rungs.
 
@@ -77,6 +73,8 @@ class RungDisplay:
     curves : DataFrame
         A row for each candidate and resource, with the columns ``candidate``,
         ``bracket``, ``n_resources`` and ``score``.
+    best : int, default=None
+        The candidate to highlight; None = none.
     unit : str, default="resource"
         What the resource counts, for the axis.
     metric : str, default="score"
@@ -87,8 +85,8 @@ class RungDisplay:
     figure_ : matplotlib Figure
     lines_ : list of matplotlib Line2D
         One for each candidate, in the order of their numbers.
-    best_line_ : matplotlib Line2D
-        The best among those trained furthest.
+    best_line_ : matplotlib Line2D or None
+        The curve of ``best``, all the way that it was trained.
 
     Examples
     --------
@@ -106,8 +104,9 @@ class RungDisplay:
     'epochs'
     """
 
-    def __init__(self, curves, *, unit="resource", metric="score"):
+    def __init__(self, curves, *, best=None, unit="resource", metric="score"):
         self.curves = curves
+        self.best = best
         self.unit = unit
         self.metric = metric
 
@@ -152,7 +151,9 @@ class RungDisplay:
             self._draw_curve(curve, color_of[curve["bracket"].iloc[0]], faint)
             for _, curve in groups
         ]
-        self._draw_best(self.curves[self.curves["candidate"] == best_of(self.curves)])
+        self.best_line_ = None
+        if self.best is not None:
+            self._draw_best(self.curves[self.curves["candidate"] == self.best])
         self._scale()
         self._legend(color_of)
         limit_scores(self.ax_, self.curves["score"].to_numpy())

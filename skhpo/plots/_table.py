@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 
 from skhpo._errors import did_you_mean
-from skhpo._table import MEAN, PARTIAL, chosen_metric
+from skhpo._table import MEAN, PARTIAL, chosen_metric, levels
 
 Array = NDArray[np.float64]
 
@@ -31,6 +31,8 @@ class Table:
         Fitting and scoring, all folds together.
     resource : ndarray of shape (n,)
         How far a row was trained; 0 where the search has no such thing.
+    level : ndarray of shape (n,)
+        The same where only equal resources are compared; 0 where every row may be best.
     params : list of dict
     """
 
@@ -40,6 +42,7 @@ class Table:
     folds: Array
     seconds: Array
     resource: Array
+    level: Array
     params: list[dict[str, Any]]
 
     @property
@@ -49,7 +52,7 @@ class Table:
 
     @property
     def at_the_top(self) -> NDArray[np.bool_]:
-        """(n,): rows that were trained as far as any, and so can be compared."""
+        """(n,): rows that were trained as far as any, each another candidate."""
         return self.resource == self.resource.max(initial=0)
 
 
@@ -83,6 +86,7 @@ def read_table(search: Any, metric: str | None = None) -> Table:
         np.where(failed[:, np.newaxis], np.nan, folds),
         _seconds(results, folds.shape[1]),
         np.array(results.get("n_resources", np.zeros(len(score))), dtype=float),
+        levels(search, results),
         list(results["params"]),
     )
 
@@ -118,14 +122,14 @@ def _seconds(results, n_splits):
 # ---- numbers that several displays need
 
 
-def best_so_far(score: Array, resource: Array | None = None) -> NDArray[np.intp]:
+def best_so_far(score: Array, level: Array | None = None) -> NDArray[np.intp]:
     """(n,): the row that would have won after each row; -1 = none yet.
 
-    Rows trained further come first, whatever their score: scores at different resources
-    are not compared with each other. So the score of the best may fall where a resource
+    Rows at a higher level come first, whatever their score: scores at different levels
+    are not compared with each other. So the score of the best may fall where a level
     is reached for the first time.
     """
-    height = np.zeros(len(score)) if resource is None else resource
+    height = np.zeros(len(score)) if level is None else level
     best, winners = -1, []
     for row in range(len(score)):
         is_better = best < 0 or (height[row], score[row]) > (height[best], score[best])
@@ -135,10 +139,10 @@ def best_so_far(score: Array, resource: Array | None = None) -> NDArray[np.intp]
     return np.array(winners, dtype=np.intp)
 
 
-def is_final_height(winners: NDArray[np.intp], resource: Array) -> NDArray[np.bool_]:
-    """(n,): whether a best so far was trained as far as the last one: comparable."""
+def is_final_level(winners: NDArray[np.intp], level: Array) -> NDArray[np.bool_]:
+    """(n,): whether a best so far can be compared with the last one."""
     is_there = winners >= 0
-    return is_there & (resource[winners] == resource[winners[-1]])
+    return is_there & (level[winners] == level[winners[-1]])
 
 
 def standard_error(folds: Array) -> Array:
@@ -153,8 +157,9 @@ def standard_error(folds: Array) -> Array:
 
 
 def leaders(table: Table, n: int) -> NDArray[np.intp]:
-    """Rows of the ``n`` best complete candidates among those trained furthest."""
-    rows = np.flatnonzero(np.isfinite(table.score) & table.at_the_top)
+    """Rows with the ``n`` best scores, among those at the highest level."""
+    is_highest = table.level == table.level.max(initial=0)
+    rows = np.flatnonzero(np.isfinite(table.score) & is_highest)
     return rows[np.argsort(-table.score[rows], kind="stable")][:n]
 
 

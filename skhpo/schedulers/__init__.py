@@ -7,7 +7,7 @@ from skhpo.schedulers._brackets import (
     hyperband_brackets,
     median_bracket,
     plan,
-    with_full_place,
+    with_place,
 )
 from skhpo.schedulers._fifo import Fifo
 from skhpo.schedulers._halving import SuccessiveHalving
@@ -25,5 +25,5 @@ __all__ = [
     "hyperband_brackets",
     "median_bracket",
     "plan",
-    "with_full_place",
+    "with_place",
 ]

@@ -17,6 +17,7 @@ References
    system for massively parallel hyperparameter tuning, MLSys, arXiv:1810.05934.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from skhpo._types import Job, Propose
@@ -25,7 +26,7 @@ from skhpo.schedulers._base import (
     Rung,
     insert,
     order,
-    places_beside,
+    places_of,
 )
 from skhpo.schedulers._brackets import Bracket
 
@@ -39,9 +40,9 @@ class AsynchronousHalving(ContinuingScheduler):
         Rungs and numbers of candidates, from :func:`halving_bracket`.
     n_iterations : int, default=1
         How many times as many candidates, over the same rungs.
-    n_full : int, default=0
-        Candidates beside them that are trained in full at once (label ``bracket`` 1).
-    full_first : bool, default=False
+    beside : sequence of Bracket, default=()
+        Brackets of one rung beside it (labels ``bracket`` 1, ...).
+    beside_first : bool, default=False
         Whether those come before the others, or last.
 
     Notes
@@ -59,13 +60,13 @@ class AsynchronousHalving(ContinuingScheduler):
         self,
         bracket: Bracket,
         n_iterations: int = 1,
-        n_full: int = 0,
-        full_first: bool = False,
+        beside: Sequence[Bracket] = (),
+        beside_first: bool = False,
     ):
         super().__init__(bracket.max_resource)
         self.bracket = bracket
         n = n_iterations * bracket.n_candidates[0]
-        self._places = places_beside(bracket.resources, n, n_full, full_first)
+        self._places = places_of(bracket.resources[0], n, beside, beside_first)
         above = (*bracket.n_candidates[1:], 0)
         self._rungs = [_AsynchronousRung(n_iterations * n) for n in above]
 

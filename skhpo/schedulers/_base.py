@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from skhpo._types import Job, Propose
+from skhpo.schedulers._brackets import Bracket
 
 
 class Rung:
@@ -54,16 +55,20 @@ class Places:
     labels: Mapping[str, int]
 
 
-def places_beside(
-    resources: Sequence[int], n: int, n_full: int, full_first: bool
+def places_of(
+    resource: int, n: int, beside: Sequence[Bracket], beside_first: bool
 ) -> deque[Places]:
-    """The places of a single bracket, and of those that are trained in full at once."""
-    places = [
-        Places(n, resources[0], {"sweep": 0, "bracket": 0, "rung": 0}),
-        Places(n_full, resources[-1], {"sweep": 0, "bracket": 1, "rung": 0}),
+    """The places of a single bracket, and of brackets of one rung beside it."""
+    places = [Places(n, resource, {"sweep": 0, "bracket": 0, "rung": 0})]
+    others = [
+        Places(
+            bracket.n_candidates[0],
+            bracket.resources[0],
+            {"sweep": 0, "bracket": number, "rung": 0},
+        )
+        for number, bracket in enumerate(beside, 1)
     ]
-    wanted = [one for one in places if one.n]
-    return deque(reversed(wanted) if full_first else wanted)
+    return deque([*others, *places] if beside_first else [*places, *others])
 
 
 class ContinuingScheduler:

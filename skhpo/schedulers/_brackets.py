@@ -224,43 +224,44 @@ def median_bracket(
     return Bracket(tuple(steps), (int(n_candidates),) * len(steps), factor=1)
 
 
-def with_full_place(
-    brackets: Sequence[Bracket], is_continued: bool = True
+def with_place(
+    brackets: Sequence[Bracket], resource: int, is_continued: bool = True
 ) -> tuple[Bracket, ...]:
-    """Brackets in which at least one candidate is trained in full at once.
+    """Brackets of which at least one begins at a resource.
 
-    Where there is none yet, one is added, and the first bracket starts as many fewer
-    candidates as it costs. No more units are trained than before.
+    Where there is none yet, one of a single candidate is added, and the first bracket
+    starts as many fewer candidates as it costs. No more units are trained than before.
 
     Parameters
     ----------
     brackets : sequence of Bracket
         Those of one sweep.
+    resource : int
+        Units that a candidate is to be trained to at once.
     is_continued : bool, default=True
         Whether models go on from the rung below, as the units are counted.
 
     Returns
     -------
     brackets : tuple of Bracket
-        The same where the first bracket is too small to give up a full training.
+        The same where the first bracket is too small to pay for it.
 
     Examples
     --------
-    >>> from skhpo.schedulers import halving_bracket, with_full_place
-    >>> for bracket in with_full_place([halving_bracket(1, 81, 3)]):
+    >>> from skhpo.schedulers import halving_bracket, with_place
+    >>> for bracket in with_place([halving_bracket(1, 81, 3)], 81):
     ...     print(bracket.n_candidates, bracket.resources)
     (54, 18, 6, 2, 1) (1, 3, 9, 27, 81)
     (1,) (81,)
     """
     first, *others = brackets
-    full = Bracket(first.resources[-1:], (1,), first.factor)
-    if any(len(bracket.resources) == 1 for bracket in brackets):
+    if any(bracket.resources[0] == resource for bracket in brackets):
         return tuple(brackets)
-    most = _units(first, is_continued) - full.max_resource
+    most = _units(first, is_continued) - resource
     for n in range(first.n_candidates[0] - 1, 1, -1):
         smaller = first.resized(n)
         if _units(smaller, is_continued) <= most:
-            return smaller, *others, full
+            return smaller, *others, Bracket((resource,), (1,), first.factor)
     return tuple(brackets)
 
 

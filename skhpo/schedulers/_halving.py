@@ -38,9 +38,9 @@ class SuccessiveHalving(ContinuingScheduler):
         How many times all brackets are run, with new candidates each time.
     first : sequence of Bracket, default=None
         The brackets of the first time; None = as the other times.
-    full_first : bool, default=False
-        Whether a candidate of the bracket that trains in full comes before each of the
-        other brackets: for a search that may end at any time. Otherwise they come last.
+    early : int, default=None
+        A candidate of the bracket that begins with so many units comes before each of
+        the other brackets: for a search that may end at any time. None = none does.
 
     Notes
     -----
@@ -61,7 +61,7 @@ class SuccessiveHalving(ContinuingScheduler):
         brackets: Sequence[Bracket],
         n_iterations: int = 1,
         first: Sequence[Bracket] | None = None,
-        full_first: bool = False,
+        early: int | None = None,
     ):
         super().__init__(max_resource=max(b.max_resource for b in brackets))
         sweeps = [brackets if first is None else first, *[brackets] * n_iterations]
@@ -74,7 +74,7 @@ class SuccessiveHalving(ContinuingScheduler):
         self._places = deque(
             Places(n, bracket.resources[0], dict(sweep=sweep, bracket=number, rung=0))
             for sweep, its_brackets in enumerate(sweeps)
-            for number, bracket, n in _in_order(its_brackets, full_first)
+            for number, bracket, n in _in_order(its_brackets, early)
         )
 
     def next_jobs(self, n: int, propose: Propose) -> list[Job]:
@@ -121,18 +121,22 @@ class SuccessiveHalving(ContinuingScheduler):
 
 
 def _in_order(
-    brackets: Sequence[Bracket], full_first: bool
+    brackets: Sequence[Bracket], early: int | None
 ) -> list[tuple[int, Bracket, int]]:
     """(number, bracket, places): in which order brackets take in new candidates."""
     order = [
         (i, bracket, bracket.n_candidates[0]) for i, bracket in enumerate(brackets)
     ]
-    *others, (number, last, n) = order
-    if not full_first or len(last.resources) > 1:
+    chosen = next((one for one in order if one[1].resources[0] == early), None)
+    if chosen is None:
         return order
+    number, bracket, n = chosen
+    others = [one for one in order if one is not chosen]
     n_spread = min(n, len(others))
-    mixed = [one for other in others[:n_spread] for one in ((number, last, 1), other)]
-    rest = [(number, last, n - n_spread)] if n > n_spread else []
+    mixed = [
+        one for other in others[:n_spread] for one in ((number, bracket, 1), other)
+    ]
+    rest = [(number, bracket, n - n_spread)] if n > n_spread else []
     return [*mixed, *others[n_spread:], *rest]
 
 

@@ -21,11 +21,12 @@ References
 """
 
 from collections import deque
+from collections.abc import Sequence
 from statistics import fmean, median
 from typing import Any
 
 from skhpo._types import Job, Propose
-from skhpo.schedulers._base import ContinuingScheduler, places_beside
+from skhpo.schedulers._base import ContinuingScheduler, places_of
 from skhpo.schedulers._brackets import Bracket
 
 
@@ -44,10 +45,9 @@ class MedianStopping(ContinuingScheduler):
         Steps that each candidate is granted before the first comparison.
     min_candidates : int, default=5
         Other candidates that must have come as far for a comparison.
-    n_full : int, default=0
-        Candidates beside those of the bracket that are trained in full at once (label
-        ``bracket`` 1).
-    full_first : bool, default=False
+    beside : sequence of Bracket, default=()
+        Brackets of one rung beside it (labels ``bracket`` 1, ...).
+    beside_first : bool, default=False
         Whether those come before the others, or last.
 
     Examples
@@ -61,15 +61,15 @@ class MedianStopping(ContinuingScheduler):
         bracket: Bracket,
         n_grace_steps: int = 3,
         min_candidates: int = 5,
-        n_full: int = 0,
-        full_first: bool = False,
+        beside: Sequence[Bracket] = (),
+        beside_first: bool = False,
     ):
         super().__init__(bracket.max_resource)
         self.resources = bracket.resources
         self.n_grace_steps = n_grace_steps
         self.min_candidates = min_candidates
         n = bracket.n_candidates[0]
-        self._places = places_beside(bracket.resources, n, n_full, full_first)
+        self._places = places_of(bracket.resources[0], n, beside, beside_first)
         self._goes_on: deque[Any] = deque()  # trials that wait for their continuation
         self._scores: dict[int, list[float]] = {}  # candidate -> y_1 .. y_s
         self._means: list[dict[int, float]] = [{} for _ in self.resources]  # by step

@@ -636,8 +636,8 @@ class SequentialSearchCV(BaseSearchCV):
 
     def _default_scores(self, task):
         """Return the scores of the own setting by fold, or None without any."""
-        top = None if task.training is None else task.training.top
-        return task.own.scores(task.archive, top, self._choosing_score(task.archive))
+        units = None if task.training is None else task.training.own_units
+        return task.own.scores(task.archive, units, self._choosing_score(task.archive))
 
     def _choosing_score(self, archive):
         """Return what reads the score that chooses the best row off an outcome."""
@@ -661,6 +661,7 @@ class SequentialSearchCV(BaseSearchCV):
             predictions=task.keeping and task.keeping.store,
             price=self._price(),
             spares=self._spares(task) if self._learns(task) else None,
+            every_row=task.training is not None and task.training.every_row,
         )
 
     def _spares(self, task):
@@ -730,7 +731,7 @@ class SequentialSearchCV(BaseSearchCV):
         return min(numbers, default=None)
 
     def _n_complete(self, task):
-        """Return how many trials will be trained in full at most; None = not known."""
+        """Return among how many trials the best is chosen at most; None = not known."""
         return self._n_planned(task)
 
     @contextmanager

@@ -43,7 +43,7 @@ class OwnSetting:
         return trial.parent is None and key == self.space.key(self.setting[0])
 
     def row(self, archive, resource):
-        """Return the trial that evaluated it in full, or None."""
+        """Return the trial that evaluated it at a resource, or None."""
         return next(
             (
                 trial
@@ -86,8 +86,8 @@ def evaluate_reference(evaluator, archive, journal, training):
 
 
 def _reference(training):
-    """Return the trial of the estimator with nothing set but the resource."""
-    resource = None if training is None else training.top
+    """Return the trial of the estimator as it is, with its own units."""
+    resource = None if training is None else training.own_units
     param = None if training is None else training.resource.param
     params = {} if param is None else {param: resource}
     return Trial(REFERENCE, Job(None, resource), 0, params)

@@ -9,11 +9,13 @@ from skhpo._archive import build_cv_results
 from skhpo._errors import warn_user
 from skhpo._loop import SPACE_EXHAUSTED
 from skhpo._sklearn import Interval, StrOptions
+from skhpo._table import EVERY_ROW, TOP_RUNG
 from skhpo.evaluation import (
     Training,
     choose_resource,
     classes_of,
     nest_rows,
+    own_units,
     resource_bounds,
     resource_info,
 )
@@ -32,7 +34,7 @@ from skhpo.schedulers import (
     halving_bracket,
     hyperband_brackets,
     median_bracket,
-    with_full_place,
+    with_place,
 )
 from skhpo.search._base import SequentialSearchCV
 from skhpo.search._optimizers import DESIGNS, check_optimizer, make_chain
@@ -63,8 +65,13 @@ class HyperbandSearchCV(SequentialSearchCV):
     nothing leaks. Choose it when a full fit takes seconds or more and early scores tell
     something about late ones, which ``rank_correlation_`` shows afterwards.
 
-    The estimator's own setting is trained in full, in the place of planned candidates:
-    what is returned does not score lower in cross-validation.
+    Every row of the table may be the best, also one of few epochs, trees or rounds: its
+    model was trained on the same rows and scored on the same folds as all others. Where
+    rows are the resource, it is one of those with the most rows.
+
+    The estimator's own setting is trained to its own number of epochs, trees or rounds
+    (``max_resource`` at most), in the place of planned candidates: what is returned
+    does not score lower in cross-validation.
 
     Parameters
     ----------
@@ -125,8 +132,8 @@ class HyperbandSearchCV(SequentialSearchCV):
     n_candidates : int or "auto", default="auto"
         Candidates that one iteration starts, shared out among the brackets. "auto" is
         the number that fills the brackets (10 at least, where there are fewer than
-        three rungs), or all settings of a smaller finite space. Where no bracket trains
-        in full at once, fewer are started, to pay for the estimator's own setting;
+        three rungs), or all settings of a smaller finite space. Where no bracket begins
+        with the units of the estimator's own setting, fewer are started, to pay for it;
         :meth:`plan` shows how many.
 
     n_iterations : int, default=1
@@ -149,8 +156,8 @@ class HyperbandSearchCV(SequentialSearchCV):
         Whether to train the best setting on all data at the end, from 0 to
         ``best_resource_`` units in the same way as in the search; with several metrics,
         the name of the one that decides; or a function that gets ``cv_results_`` and
-        returns the index of the best row. Only complete rows at the highest resource
-        are offered to it.
+        returns the index of the best row. It is offered the rows that did not fail;
+        where rows are the resource, those at the highest rung only.
 
     cv : int, cross-validation generator or iterable, default=None
         Splitting strategy; None = 5-fold. Splits are made once per ``fit``: each model
@@ -205,9 +212,8 @@ class HyperbandSearchCV(SequentialSearchCV):
 
     max_time : float or None, default=None
         Seconds after which no new training is started and no result awaited; the refit
-        is not included. The best is then the best at the highest resource reached. With
-        a limit the first candidate is trained in full (the estimator's own setting,
-        where the space holds it), and so is one before each further bracket.
+        is not included. With a limit the estimator's own setting comes first. Where
+        rows are the resource, a candidate is trained on all of them before each bracket.
 
     fit_timeout : float or None, default=None
         Seconds that the fit of one fold may take, with its scoring. A fit that takes
@@ -218,16 +224,16 @@ class HyperbandSearchCV(SequentialSearchCV):
 
     stop : stopping rule or callable, default=None
         When to stop before the plan is completed, as for
-        :class:`~skhpo.BayesSearchCV`; of candidates at several resources, the rules
-        count those at the highest one.
+        :class:`~skhpo.BayesSearchCV`. Rules count the candidates that were trained
+        furthest; the best score is that of any row that may be the best.
 
     store_predictions : bool or "auto", default=False
-        Whether to keep the out-of-fold predictions of each candidate that
-        was trained in full. They are made once, for the scorer; they show where a
+        Whether to keep the out-of-fold predictions of each row of ``cv_results_`` that
+        may be the best. They are made once, for the scorer; they show where a
         candidate errs (``predictions_``) and tell best how much ``best_score_``
-        flatters (``score_estimate_``). They take 4 bytes per row, candidate and column
-        (of probabilities of several classes); y is kept with them. "auto" keeps up to
-        256 MB, or nothing, with a warning.
+        flatters (``score_estimate_``). They take 4 bytes per row of the table, row of X
+        and column (of probabilities of several classes); y is kept with them. "auto"
+        keeps up to 256 MB, or nothing, with a warning.
 
     callbacks : callable or list of callables, default=None
         Functions ``f(progress)`` called after each row with a
@@ -245,7 +251,7 @@ class HyperbandSearchCV(SequentialSearchCV):
         ``candidate``, ``parent`` (the row whose models went on, or -1) and ``status``:
         "promoted", "stopped", "complete" (at the top) or "failed". Times are those of
         the rung alone. A parameter that counts the resource is among the ``params``.
-        The highest resource ranks first.
+        Where rows are the resource, the highest rung ranks first.
 
     best_estimator_ : estimator
         The best setting trained on all data; only with ``refit``.
@@ -254,8 +260,8 @@ class HyperbandSearchCV(SequentialSearchCV):
         Mean cross-validated score of the best row. As with every search, it flatters.
 
     default_score_ : float
-        Mean cross-validated score of the estimator's own setting, trained in full; nan
-        where it failed. Within the space it is a row of ``cv_results_``. Outside of it
+        Mean cross-validated score of the estimator's own setting, trained to its own
+        number of units (``max_resource`` at most); nan where it failed. Within the space it is a row of ``cv_results_``. Outside of it
         it is fitted and scored once, on the same folds, and counts in no table and no
         budget. Not there where it was not evaluated: ``optimizer="random"``
         and ``"sobol"`` add nothing of their own.
@@ -276,13 +282,13 @@ class HyperbandSearchCV(SequentialSearchCV):
     score_estimate_ : ScoreEstimate
         What ``best_score_`` would be without its expected optimism, with an interval;
         computed when first asked for (doc/score_estimate.rst). Needs
-        ``store_predictions`` or three folds. Only full models take part.
+        ``store_predictions`` or three folds. All rows take part that may be the best.
 
     best_params_ : dict
-        The best setting.
+        The best setting, with its units where a parameter counts them.
 
     best_index_ : int
-        Its row in ``cv_results_``: the best of those at the highest resource.
+        Its row in ``cv_results_``.
 
     best_resource_ : int
         Units of that row, to which ``best_estimator_`` was trained. Where rows are the
@@ -290,7 +296,8 @@ class HyperbandSearchCV(SequentialSearchCV):
 
     resource_info_ : dict
         What was counted ("kind", "param", "min", "max"), whether models were
-        "continued" or "refitted" ("mode"), and "why".
+        "continued" or "refitted" ("mode"), and "why"; "best_of" says whether "every
+        row" may be the best, or those of the "top rung".
 
     plan_ : DataFrame
         The plan, and what was done, per rung: candidates, failures, units, seconds.
@@ -520,11 +527,12 @@ class HyperbandSearchCV(SequentialSearchCV):
         task = super()._check(X, y, params)
         task.training, least = self._choose_training(task)
         is_continued = task.training.resource.continued
+        units = task.training.own_units
         brackets = self._brackets(task.space, least, task.training.top)
         first = brackets
         if self._is_asked_to_learn() and task.own.nearest is not None:
             # by the units as if models were kept: keep_models changes no candidate
-            first = with_full_place(brackets, is_continued)
+            first = with_place(brackets, units, is_continued)
         n_sweeps = self.n_iterations if self.strategy in ("hyperband", "sha") else 1
         task.plan = RungPlan(
             brackets,
@@ -532,7 +540,7 @@ class HyperbandSearchCV(SequentialSearchCV):
             self.n_splits_,
             is_continued and self.keep_models != "none",
             first,
-            full_first=task.session.is_limited(self.max_time is not None),
+            units if task.session.is_limited(self.max_time is not None) else None,
         )
         return task
 
@@ -571,9 +579,19 @@ class HyperbandSearchCV(SequentialSearchCV):
         if self.strategy != "median":
             _warn_if_one_rung(least, most, self.factor)
         keeps_models = self.keep_models != "none"
-        self.resource_info_ = resource_info(chosen, least, most, keeps_models)
+        self.resource_info_ = {
+            **resource_info(chosen, least, most, keeps_models),
+            "best_of": TOP_RUNG if chosen.is_rows else EVERY_ROW,
+        }
         training = Training(
-            chosen, most, task.streams.root, X_rows, classes, keeps_models
+            chosen,
+            most,
+            task.streams.root,
+            X_rows,
+            classes,
+            keeps_models,
+            every_row=not chosen.is_rows,
+            own=own_units(chosen, estimator, most),
         )
         return training, least
 
@@ -605,23 +623,25 @@ class HyperbandSearchCV(SequentialSearchCV):
         plan = task.plan
         if self.strategy in ("hyperband", "sha"):
             return SuccessiveHalving(
-                plan.brackets, plan.n_sweeps, plan.first, plan.full_first
+                plan.brackets, plan.n_sweeps, plan.first, plan.early
             )
-        bracket, *full = plan.first
+        bracket, *beside = plan.first
         kind = AsynchronousHalving if self.strategy == "asha" else MedianStopping
-        return kind(bracket, n_full=len(full), full_first=plan.full_first)
+        return kind(bracket, beside=beside, beside_first=plan.early is not None)
 
     def _optimizer(self, task, archive):
-        """Return what proposes settings and keeps the own one for a full training.
+        """Return what proposes settings and keeps the own one for its own units.
 
         So is the nearest one in the space, where numbers lie outside of their ranges.
         """
         chain = self.make_optimizer(task.space, task.given, task.streams, task.plan)
-        own, plan = task.own.nearest, task.plan
-        is_kept = plan.has_rungs and plan.has_full_place and self._learns(task)
+        own, plan, training = task.own.nearest, task.plan, task.training
+        units = training.own_units
+        is_special = plan.has_rungs or units < training.top
+        is_kept = is_special and plan.begins_with(units) and self._learns(task)
         if own is None or not is_kept:
             return chain
-        return Reserved(own, resource=task.training.top, then=chain)
+        return Reserved(own, resource=units, then=chain)
 
     def make_optimizer(self, space, given, streams, budget):
         """Return what proposes settings; ``budget`` is the plan."""
@@ -653,6 +673,8 @@ class HyperbandSearchCV(SequentialSearchCV):
         return task.plan.n_trials
 
     def _n_complete(self, task):
+        if task.training.every_row:
+            return task.plan.n_trials
         rungs = task.plan.frame()
         is_top = rungs["n_resources"] == task.training.top
         return int(rungs.loc[is_top, "n_candidates"].sum())

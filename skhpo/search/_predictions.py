@@ -79,8 +79,8 @@ class Predictions(Mapping):
     def __getitem__(self, index):
         if index not in self._kept:
             raise KeyError(
-                f"No predictions of row {index!r}. They are kept of complete "
-                f"candidates at the highest resource: {_listed(self._kept)}."
+                f"No predictions of row {index!r}. They are kept of complete rows that "
+                f"may be the best: {_listed(self._kept)}."
             )
         values = self.numbers(index)
         if self.are_labels(index):
@@ -216,7 +216,7 @@ def open_keeping(store_predictions, task, scorer, n_complete, choices_of):
     scorer : callable
         The metric for which they are kept: the one that chooses the best row.
     n_complete : int or None
-        Complete candidates, at most; None = not known.
+        Rows among which the best is chosen, at most; None = not known.
     choices_of : callable
         Returns the values that the search may set for a parameter, by its name.
     """

@@ -43,8 +43,9 @@ class RungPlan:
     """What a search means to train: brackets, how often, how.
 
     ``units_are_new``: a promoted model costs only the units that it lacks. ``first``
-    are the brackets of the first sweep; None = those of the others. ``full_first``:
-    a candidate that is trained in full comes before each of the other brackets.
+    are the brackets of the first sweep; None = those of the others. ``early``: a
+    candidate of the bracket that begins with so many units comes before each of the
+    others; None = none does.
     """
 
     brackets: Sequence[Bracket]
@@ -52,7 +53,7 @@ class RungPlan:
     n_splits: int
     units_are_new: bool
     first: Sequence[Bracket] | None = None
-    full_first: bool = False
+    early: int | None = None
 
     @property
     def sweeps(self) -> list[Sequence[Bracket]]:
@@ -75,10 +76,9 @@ class RungPlan:
         """Whether any candidate is trained less than in full."""
         return any(len(b.resources) > 1 for sweep in self.sweeps for b in sweep)
 
-    @property
-    def has_full_place(self) -> bool:
-        """Whether the first sweep has a candidate that is trained in full at once."""
-        return any(len(bracket.resources) == 1 for bracket in self.sweeps[0])
+    def begins_with(self, units: int) -> bool:
+        """Whether the first sweep has a bracket that begins with so many units."""
+        return any(bracket.resources[0] == units for bracket in self.sweeps[0])
 
     def frame(self) -> pd.DataFrame:
         """One row per rung, before anything is fitted."""

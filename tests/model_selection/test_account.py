@@ -8,7 +8,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skhpo import BayesSearchCV, HyperbandSearchCV, PBTSearchCV, TargetReached
 from skhpo.model_selection import confirm
-from skhpo.model_selection._account import Account, duration
+from skhpo.model_selection._account import Account, duration, units_in_words
 from tests.search.doors import X, doors_at_all, n_rows, y
 from tests.search.spies import Toy
 
@@ -133,7 +133,9 @@ def test_rungs_and_populations_count_trials_and_candidates():
     n = len(set(table["candidate"]))
     expected = f"{n_rows(search)} trials of {n} candidates ({full} trained in full)"
     assert expected in search.summary()
-    assert " after 9 epochs, with" in search.summary()
+    assert f" after {units_in_words(search.best_resource_, 'epochs')}, with" in (
+        search.summary()
+    )
 
     search = PBTSearchCV(
         sgd, space, population_size=4, n_steps=2, max_resource=4, cv=2, random_state=0

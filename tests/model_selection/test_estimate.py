@@ -444,11 +444,14 @@ def test_nothing_was_stopped_early_where_nothing_was():
     rate = {"alpha": (1e-5, 1e-1, "log-uniform")}
     options = dict(max_resource=4, cv=3, random_state=0)
     sgd = SGDClassifier(random_state=0)
-    whole = HyperbandSearchCV(sgd, rate, n_candidates=3, min_resource=4, **options)
-    assert "stopped early" not in str(whole.fit(X, y).score_estimate_.reservations)
-    rungs = HyperbandSearchCV(sgd, rate, n_candidates=4, **options).fit(X, y)
-    n = int(np.sum(rungs.cv_results_["status"] == "stopped"))
-    assert n and f"{n} candidate" in str(rungs.score_estimate_.reservations)
+    epochs = HyperbandSearchCV(sgd, rate, n_candidates=4, **options).fit(X, y)
+    assert "stopped" in epochs.cv_results_["status"]  # and yet it takes part
+    assert "stopped early" not in str(epochs.score_estimate_.reservations)
+    assert epochs.score_estimate_.n_candidates == len(epochs.cv_results_["params"])
+    few = {**options, "max_resource": 40, "resource": "n_samples", "min_resource": 10}
+    rows = HyperbandSearchCV(sgd, rate, n_candidates=4, **few).fit(X, y)
+    n = int(np.sum(rows.cv_results_["status"] == "stopped"))
+    assert n and f"{n} candidate" in str(rows.score_estimate_.reservations)
 
 
 def test_a_summary_shows_its_lines():

@@ -85,6 +85,16 @@ def hyperband():
 
 
 @pytest.fixture(scope="session")
+def rows_hyperband():
+    """17 candidates in three brackets of rows."""
+    search = HyperbandSearchCV(
+        DecisionTreeClassifier(random_state=0), {"max_depth": (1, 9)},
+        resource="n_samples", min_resource=8, max_resource=72, cv=2, random_state=0,
+    )  # fmt: skip
+    return search.fit(X, y)
+
+
+@pytest.fixture(scope="session")
 def population():
     """Four members in three steps."""
     model = SGDClassifier(learning_rate="constant", random_state=0)

@@ -13,7 +13,8 @@ def table(scores, seconds=1.0):
     n = len(scores)
     nothing = np.zeros(n)
     folds = scores[:, np.newaxis]
-    return Table("score", scores, scores, folds, nothing + seconds, nothing, [{}] * n)
+    levels = nothing, nothing
+    return Table("score", scores, scores, folds, nothing + seconds, *levels, [{}] * n)
 
 
 def test_one_run_is_its_best_so_far():
@@ -34,7 +35,7 @@ def test_several_runs_give_median_and_quartiles_where_all_have_a_score():
 
 def test_in_rungs_the_line_begins_at_the_top():
     run = table([5, 1, 2])
-    run = replace(run, resource=np.array([1.0, 3, 3]))
+    run = replace(run, level=np.array([1.0, 3, 3]))
     curve = median_curve([run])
     assert list(curve["x"]) == [2, 3]
     assert list(curve["median"]) == [1, 2]

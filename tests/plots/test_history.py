@@ -114,7 +114,15 @@ def test_own_values_that_were_not_trained_to_the_end_are_no_line(hyperband):
     assert history_data(Search())["default_score"] is not None
 
 
-def test_the_line_of_a_search_in_rungs_never_falls(plt, hyperband):
+def test_the_line_is_the_running_maximum_where_every_row_may_be_best(plt, hyperband):
+    display = SearchHistoryDisplay.from_search(hyperband)
+    scores = hyperband.cv_results_["mean_test_score"]
+    assert list(display.line_.get_ydata()) == list(np.maximum.accumulate(scores))
+    assert display.early_line_ is None
+
+
+def test_the_line_of_a_search_in_rungs_of_rows_never_falls(plt, rows_hyperband):
+    hyperband = rows_hyperband
     display = SearchHistoryDisplay.from_search(hyperband)
     line, early = (x.get_ydata() for x in (display.line_, display.early_line_))
     assert (np.diff(line[np.isfinite(line)]) >= 0).all()
@@ -122,7 +130,8 @@ def test_the_line_of_a_search_in_rungs_never_falls(plt, hyperband):
     assert np.isnan(early).sum() == levels - 1
     first = np.flatnonzero(np.isfinite(line))[0]
     results = hyperband.cv_results_
-    assert first == np.flatnonzero(results["n_resources"] == 9)[0]
+    top = results["n_resources"].max()
+    assert first == np.flatnonzero(results["n_resources"] == top)[0]
     assert line[-1] == hyperband.best_score_
 
 

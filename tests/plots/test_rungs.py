@@ -1,5 +1,4 @@
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
@@ -7,7 +6,7 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import HalvingGridSearchCV
 
 from skhpo.plots import RungDisplay
-from skhpo.plots._rungs import best_of, rung_data
+from skhpo.plots._rungs import rung_data
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +28,7 @@ def test_curves_are_those_of_hyperband(hyperband):
     assert sorted(data["curves"]["score"]) == sorted(expected)
     assert data["unit"] == "epochs"
     best = hyperband.cv_results_["candidate"][hyperband.best_index_]
-    assert best_of(data["curves"]) == best
+    assert data["best"] == best
 
 
 def test_a_candidate_of_halving_search_is_found_again_at_the_next_rung(halving):
@@ -41,11 +40,12 @@ def test_a_candidate_of_halving_search_is_found_again_at_the_next_rung(halving):
     assert rung_data(halving)["unit"] == "n_estimators"
 
 
-def test_best_of_does_not_compare_with_lower_rungs():
-    curves = pd.DataFrame(
-        {"candidate": [0, 1, 1], "n_resources": [1, 1, 3], "score": [0.9, 0.5, 0.6]}
-    )
-    assert best_of(curves) == 1
+def test_the_best_of_a_halving_search_is_of_its_last_rung(halving):
+    row = halving.best_index_
+    assert halving.cv_results_["n_resources"][row] == halving.n_resources_[-1]
+    curves, best = rung_data(halving)["curves"], rung_data(halving)["best"]
+    last = curves[curves["n_resources"] == halving.n_resources_[-1]]
+    assert last.loc[last["score"].idxmax(), "candidate"] == best
 
 
 def test_a_search_without_rungs_is_an_error(grid):
@@ -60,7 +60,7 @@ def test_each_candidate_is_a_line(plt, hyperband):
     assert display.ax_.get_xscale() == "log"
     assert [t.get_text() for t in display.ax_.get_xticklabels()] == ["1", "3", "9"]
     assert display.ax_.get_xlabel() == "epochs"
-    assert display.best_line_.get_ydata()[-1] == hyperband.best_score_
+    assert display.best_line_.get_ydata().max() == hyperband.best_score_
     texts = [t.get_text() for t in display.ax_.get_legend().get_texts()]
     assert len(texts) == 1 + len(set(hyperband.cv_results_["bracket"]))
 

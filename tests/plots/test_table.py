@@ -8,7 +8,7 @@ from sklearn.tree import DecisionTreeClassifier
 from skhpo import BayesSearchCV
 from skhpo.plots._table import (
     best_so_far,
-    is_final_height,
+    is_final_level,
     leaders,
     lowest_to_show,
     read_table,
@@ -156,9 +156,9 @@ def test_bad_scores_that_are_not_absurd_are_shown():
 
 
 def test_only_the_best_trained_as_far_as_the_last_one_are_compared():
-    winners, resource = np.array([-1, 1, 2, 2]), np.array([9.0, 1, 3, 1])
-    assert list(is_final_height(winners, resource)) == [False, False, True, True]
-    assert not is_final_height(np.array([-1, -1]), np.array([1.0, 1])).any()
+    winners, level = np.array([-1, 1, 2, 2]), np.array([9.0, 1, 3, 1])
+    assert list(is_final_level(winners, level)) == [False, False, True, True]
+    assert not is_final_level(np.array([-1, -1]), np.array([1.0, 1])).any()
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from skhpo.schedulers import (
     hyperband_brackets,
     median_bracket,
     plan,
-    with_full_place,
+    with_place,
 )
 from skhpo.schedulers._brackets import halve, resource_ladder, share_out
 
@@ -224,22 +224,27 @@ def units_of(brackets):
 
 @pytest.mark.parametrize("factor", [2, 3, 4])
 @pytest.mark.parametrize("max_resource", [27, 81, 100])
-def test_a_full_place_costs_no_more_units(max_resource, factor):
+@pytest.mark.parametrize("share", [1.0, 0.4])
+def test_a_place_costs_no_more_units(max_resource, factor, share):
+    units = int(share * max_resource)
     for brackets in (
         [halving_bracket(1, max_resource, factor)],
         hyperband_brackets(1, max_resource, factor, n_candidates=20),
         [median_bracket(1, max_resource, 20)],
     ):
-        changed = with_full_place(brackets)
+        changed = with_place(brackets, units)
         assert units_of(changed) <= units_of(brackets)
-        assert changed[-1].resources == (max_resource,)
+        places = [b.n_candidates[0] for b in changed if b.resources == (units,)]
+        is_small = sum(brackets[0].units_continued) < 2 * max_resource
+        assert any(places) or (is_small and changed == brackets)
 
 
-def test_brackets_that_train_in_full_stay_as_they_are():
+@pytest.mark.parametrize("units", [1, 9, 81])
+def test_brackets_that_begin_there_stay_as_they_are(units):
     brackets = hyperband_brackets(1, 81, 3)
-    assert with_full_place(brackets) == brackets
+    assert with_place(brackets, units) == brackets
 
 
 def test_a_bracket_that_is_too_small_to_pay_stays_as_it_is():
     brackets = (halving_bracket(9, 27, 3, n_candidates=3),)
-    assert with_full_place(brackets) == brackets
+    assert with_place(brackets, 27) == brackets

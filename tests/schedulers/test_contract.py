@@ -12,7 +12,7 @@ from skhpo.schedulers import (
     hyperband_brackets,
     median_bracket,
     plan,
-    with_full_place,
+    with_place,
 )
 from skhpo.testing import SchedulerContract
 
@@ -61,26 +61,26 @@ class TestHyperbandInFullFirst(SchedulerContract):
     n_units, n_candidates = units(brackets), sum(b.n_candidates[0] for b in brackets)
 
     def make(self):
-        return SuccessiveHalving(self.brackets, full_first=True)
+        return SuccessiveHalving(self.brackets, early=27)
 
 
 class TestAsynchronousHalvingWithOneInFull(SchedulerContract):
-    bracket, full = with_full_place([halving_bracket(1, 27, 3)])
+    bracket, full = with_place([halving_bracket(1, 27, 3)], 27)
     max_resource = 27
     n_units = units([bracket, full])
     n_candidates = bracket.n_candidates[0] + 1
 
     def make(self):
-        return AsynchronousHalving(self.bracket, n_full=1)
+        return AsynchronousHalving(self.bracket, beside=[self.full])
 
 
 class TestMedianStoppingWithOneInFullFirst(SchedulerContract):
-    bracket, full = with_full_place([median_bracket(1, 27, 12)])
+    bracket, full = with_place([median_bracket(1, 27, 12)], 27)
     max_resource = 27
     n_units, n_candidates = units([bracket, full]), 12
 
     def make(self):
-        return MedianStopping(self.bracket, n_full=1, full_first=True)
+        return MedianStopping(self.bracket, beside=[self.full], beside_first=True)
 
 
 class TestHyperbandOfOneRung(SchedulerContract):

@@ -7,7 +7,12 @@ import pytest
 
 from skhpo._archive import Trial
 from skhpo._types import Proposal
-from skhpo.schedulers import SuccessiveHalving, halving_bracket, hyperband_brackets
+from skhpo.schedulers import (
+    Bracket,
+    SuccessiveHalving,
+    halving_bracket,
+    hyperband_brackets,
+)
 from skhpo.testing import SimulatedSearch
 
 NINE = halving_bracket(1, 9, 3)  # 9, 3, 1 candidates
@@ -286,16 +291,20 @@ def starts(scheduler):
 def test_a_candidate_in_full_comes_before_each_bracket():
     brackets = hyperband_brackets(1, 9, 3)
     plain, mixed = (
-        starts(SuccessiveHalving(brackets, full_first=first)) for first in (False, True)
+        starts(SuccessiveHalving(brackets, early=units)) for units in (None, 9)
     )
     assert plain == [0] * 9 + [1] * 5 + [2] * 3
     assert mixed == [2] + [0] * 9 + [2] + [1] * 5 + [2]
+    lower = starts(SuccessiveHalving(brackets, early=3))
+    assert lower == [1] + [0] * 9 + [1] + [2] * 3 + [1] * 3
+    alone = [Bracket((5,), (1,), 3), *brackets]
+    assert starts(SuccessiveHalving(alone[::-1], early=5))[0] == 3
 
 
 @pytest.mark.parametrize("n_commits", [3, 10, 20])
 def test_wherever_time_ends_something_is_trained_in_full(n_commits):
     brackets = hyperband_brackets(1, 27, 3)
-    search = SimulatedSearch(SuccessiveHalving(brackets, full_first=True), n_points=3)
+    search = SimulatedSearch(SuccessiveHalving(brackets, early=27), n_points=3)
     search.run(n_commits)
     started = [t.job.resource for t in search.trials]
     assert started[0] == 27

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.linear_model import SGDClassifier
 from sklearn.model_selection import cross_val_score
+from sklearn.neural_network import MLPClassifier
 
 from skhpo import (
     BayesSearchCV,
@@ -12,6 +14,7 @@ from skhpo import (
     HyperbandSearchCV,
     PBTSearchCV,
 )
+from skhpo.evaluation import choose_resource, own_units
 
 from .doors import X, y
 from .spies import Toy, fits, watched
@@ -163,6 +166,55 @@ def test_a_member_of_the_population_keeps_it_to_the_end():
     assert set(own["param_rate"]) == {1.0}
     assert search.default_score_ == search.best_score_ == 2.0
     assert {step["params"]["rate"] for step in search.best_schedule_} == {1.0}
+
+
+OWN = GradientBoostingClassifier(n_estimators=4, random_state=0)
+RATE = {"learning_rate": (0.01, 1.0, "log-uniform")}
+SPACES = {
+    "inside": {"max_depth": (1, 5), **RATE},
+    "outside": {"max_depth": (4, 6), **RATE},
+}
+
+
+@pytest.mark.parametrize(
+    "strategy, max_time, where",
+    [
+        ("hyperband", None, "inside"),
+        ("hyperband", 60.0, "inside"),
+        ("hyperband", 60.0, "outside"),
+        ("sha", None, "outside"),
+        ("asha", 60.0, "inside"),
+        ("median", 60.0, "inside"),
+    ],
+)
+def test_it_has_its_own_number_of_units(strategy, max_time, where):
+    search = HyperbandSearchCV(
+        OWN, SPACES[where], strategy=strategy, max_resource=9, min_resource=1, cv=2,
+        max_time=max_time, random_state=0,
+    ).fit(X, y)  # fmt: skip
+    rows = table(search)
+    expected = cross_val_score(OWN, X, y, cv=2).mean()
+    assert search.default_score_ == pytest.approx(expected)
+    nearest = 3 if where == "inside" else 4
+    own = rows.query(f"param_max_depth == {nearest} and param_learning_rate == 0.1")
+    assert own["n_resources"].tolist() == [4]
+    assert (own.index[0] == 0) == (max_time is not None)
+    if where == "inside":
+        assert search.best_score_ >= search.default_score_
+
+
+@pytest.mark.parametrize(
+    "estimator, units",
+    [
+        (GradientBoostingClassifier(n_estimators=4), 4),
+        (GradientBoostingClassifier(n_estimators=400), 9),
+        (SGDClassifier(max_iter=5), 9),  # only a cap
+        (MLPClassifier(max_iter=5), 5),
+    ],
+)
+def test_units_of_an_estimator_as_it_is(estimator, units):
+    chosen = choose_resource("auto", estimator)
+    assert own_units(chosen, estimator, 9) == units
 
 
 # ---- outside of it, it is a reference

@@ -154,19 +154,73 @@ def test_a_parent_is_the_row_of_the_same_candidate_one_rung_below():
     assert (rows.loc[rows["parent"] < 0, "rung"] == 0).all()
 
 
-def test_the_best_has_rank_one_and_the_highest_resource():
-    class Fading(Grower):  # short trainings score best
-        def score(self, X, y=None):
-            return 1 - super().score(X, y)
+class Peaking(Grower):
+    """Scores best after three units, as a booster that overfits."""
 
-    search = hyperband(Fading()).fit(X, y)
+    def score(self, X, y=None):
+        return super().score(X, y) - 0.2 * max(self.units_ - 3, 0)
+
+
+@pytest.mark.parametrize("strategy", ["hyperband", "sha", "asha", "median"])
+def test_any_row_may_be_the_best_where_the_resource_belongs_to_the_model(strategy):
+    search = hyperband(Peaking(), strategy=strategy).fit(X, y)
     rows = table(search)
-    assert search.cv_results_["rank_test_score"][search.best_index_] == 1
-    assert rows.loc[search.best_index_, "n_resources"] == 9 == search.best_resource_
+    scores = rows["mean_test_score"]
+    ranks = (-scores).rank(method="min").astype(int)
+    assert list(rows["rank_test_score"]) == list(ranks)
+    assert search.best_index_ == scores.argmax()
+    assert search.best_score_ == scores.max() > scores[rows["n_resources"] == 9].max()
+    assert rows.loc[search.best_index_, "status"] in ("promoted", "stopped")
+    units = rows.loc[search.best_index_, "n_resources"]
+    assert search.best_resource_ == units == search.best_estimator_.units_ < 9
+    assert search.best_score_ >= search.default_score_
+    assert search.resource_info_["best_of"] == "every row"
+
+
+def test_the_highest_rung_ranks_first_where_rows_are_the_resource():
+    class Forgetting(Memory):  # few rows score best
+        def score(self, X, y):
+            return super().score(X, y) - len(self.rows_) / 100
+
+    search = hyperband(
+        Forgetting(), {"max_depth": (1, 9)}, min_resource=50, max_resource=200
+    ).fit(REAL, Y)
+    rows = table(search)
     by_rank = rows.sort_values("rank_test_score")
     assert (by_rank["n_resources"].diff().dropna() <= 0).all()
-    top = rows[rows["n_resources"] == 9]["mean_test_score"]
+    top = rows[rows["n_resources"] == 200]["mean_test_score"]
     assert search.best_score_ == top.max() < rows["mean_test_score"].max()
+    assert search.cv_results_["rank_test_score"][search.best_index_] == 1
+    assert search.resource_info_["best_of"] == "top rung"
+
+
+def test_callbacks_and_rules_hear_of_the_best_of_all_rows():
+    heard = []
+    search = hyperband(Peaking(), callbacks=heard.append).fit(X, y)
+    by_number = [one.score for one in heard]
+    expected = np.maximum.accumulate(by_number)
+    assert [one.best_score for one in heard] == list(expected)
+    assert heard[-1].best_score == search.best_score_
+    assert heard[-1].best_params == search.best_params_
+    target = search.best_score_
+    reached = hyperband(Peaking(), stop=TargetReached(target)).fit(X, y)
+    assert reached.best_score_ == target and reached.best_resource_ == 3
+
+
+def test_predictions_of_every_row_are_kept_and_tell_what_the_score_is_worth():
+    def fitted(**parameters):
+        space = {"alpha": (1e-6, 1e0, "log-uniform")}
+        search = hyperband(SGDClassifier(), space, cv=3, **parameters)
+        return search.fit(REAL, Y)
+
+    search, by_folds = fitted(store_predictions=True), fitted()
+    n_rows = len(search.cv_results_["params"])
+    assert list(search.predictions_) == list(range(n_rows))
+    for fitted_one in (search, by_folds):
+        estimate = fitted_one.score_estimate_
+        assert estimate.n_candidates == n_rows
+        assert 0 <= estimate.bias < 0.1
+        assert "stopped early" not in str(estimate.reservations)
 
 
 def test_sweeps_have_new_candidates():
@@ -212,7 +266,8 @@ def test_several_metrics_and_the_one_that_steers():
     search = hyperband(scoring=scoring, refit="good").fit(X, y)
     rows = table(search)
     assert search.cv_results_["rank_test_good"][search.best_index_] == 1
-    assert rows.loc[search.best_index_, "n_resources"] == 9
+    assert search.best_score_ == rows["mean_test_good"].max()
+    assert rows["rank_test_bad"].loc[rows["mean_test_bad"].idxmax()] == 1
     assert {"mean_test_good", "std_test_bad"} <= set(search.curves_)
     steered = hyperband(scoring=scoring, refit="good", objective="bad").fit(X, y)
     rung = table(steered).query("bracket == 0 and rung == 0")
@@ -226,16 +281,33 @@ def _bad(estimator, X, y):
     return -Grower.score(estimator, X, y)
 
 
-def test_a_refit_function_sees_the_rows_at_the_top_only():
+@pytest.mark.parametrize(
+    "estimator, space, settings, offered",
+    [
+        (Grower(fails=(9,)), SPACE, {}, {1, 3, 9}),
+        (DecisionTreeClassifier(), {"max_depth": (1, 9)},
+         dict(min_resource=50, max_resource=200), {200}),
+    ],
+    ids=["epochs", "rows"],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_refit_function_sees_the_rows_that_compete(
+    estimator, space, settings, offered
+):
     seen = {}
 
     def choose(results):
-        seen["n"] = set(results["n_resources"])
-        return len(results["params"]) - 1
+        seen.update(results)
+        return int(np.argmin(results["n_resources"]))
 
-    search = hyperband(refit=choose).fit(X, y)
-    assert seen["n"] == {9}
-    assert search.best_resource_ == 9
+    data = (X, y) if estimator.get_params().get("fails") else (REAL, Y)
+    search = hyperband(estimator, space, refit=choose, **settings).fit(*data)
+    rows = table(search)
+    assert set(seen["n_resources"]) == offered
+    assert np.isfinite(seen["mean_test_score"]).all()
+    competing = rows["n_resources"].isin(offered) & (rows["status"] != "failed")
+    assert list(seen["candidate"]) == list(rows["candidate"][competing])
+    assert search.best_resource_ == min(offered)
     assert search.cv_results_["params"][search.best_index_] == search.best_params_
 
 
@@ -484,29 +556,49 @@ def test_the_refitted_model_has_exactly_the_best_resource(watch):
     assert search.best_estimator_.units_ == 9 == search.best_resource_
     assert search.best_estimator_.rows_ == set(range(N))
     assert search.refit_time_ > 0
-    trees = hyperband(**FOREST).fit(REAL, Y).best_estimator_
-    assert len(trees.estimators_) == 9 == trees.n_estimators
+    forest = hyperband(**FOREST).fit(REAL, Y)
+    trees = forest.best_estimator_
+    assert len(trees.estimators_) == forest.best_resource_ == trees.n_estimators
+
+
+def test_a_refit_below_the_top_is_the_model_of_that_row():
+    """As its folds were trained, by hand, with the seeds of a fold that is not there.
+
+    The learning rate makes few rounds the best.
+    """
+    space = {"learning_rate": (0.9, 1.0), "max_depth": (3, 6)}
+    model = HistGradientBoostingClassifier(random_state=0)
+    search = hyperband(model, space, max_resource=81, min_resource=3, cv=3)
+    search.fit(REAL, Y)
+    assert search.best_params_["max_iter"] == search.best_resource_ < 81
+    by_hand = clone(model).set_params(**search.best_params_, early_stopping=False)
+    np.testing.assert_array_equal(
+        search.best_estimator_.predict_proba(REAL),
+        by_hand.fit(REAL, Y).predict_proba(REAL),
+    )
 
 
 def test_the_refit_is_the_stepper_seeds_included():
     search = hyperband(SGDClassifier(), {"alpha": (1e-6, 1e0, "log-uniform")})
     one, two = search.fit(REAL, Y), clone(search).fit(REAL, Y)
     np.testing.assert_array_equal(one.best_estimator_.coef_, two.best_estimator_.coef_)
-    assert one.best_estimator_.t_ == 1 + 9 * len(REAL)  # nine epochs, no reset
+    epochs = one.best_resource_
+    assert one.best_estimator_.t_ == 1 + epochs * len(REAL)  # no reset
     assert one.best_estimator_.random_state is None
 
 
 def test_the_best_parameters_can_be_set_and_hold_the_resource_only_if_it_is_one():
     search = hyperband(**FOREST).fit(REAL, Y)
-    assert search.best_params_["n_estimators"] == 9
+    assert search.best_params_["n_estimators"] == search.best_resource_
     assert "param_n_estimators" in search.cv_results_
     model = RandomForestClassifier().set_params(**search.best_params_).fit(REAL, Y)
-    assert len(model.estimators_) == 9
+    assert len(model.estimators_) == search.best_resource_
     assert set(hyperband().fit(X, y).best_params_) == {"a"}
     pipe = make_pipeline(CountingScaler(), RandomForestClassifier(max_depth=2))
     space = {"randomforestclassifier__max_features": (0.1, 1.0)}
     search = hyperband(pipe, space).fit(REAL, Y)
-    assert search.best_params_["randomforestclassifier__n_estimators"] == 9
+    best = search.best_params_["randomforestclassifier__n_estimators"]
+    assert best == search.best_resource_
     clone(pipe).set_params(**search.best_params_)
 
 
@@ -553,7 +645,7 @@ def test_large_models_of_scikit_learn_go_on_in_other_processes():
         strategy="sha", max_resource=9, n_candidates=3, error_score="raise",
     )  # fmt: skip
     mlp.fit(wide[:, :20], labels)
-    assert mlp.best_resource_ == 9
+    assert mlp.cv_results_["n_resources"].max() == 9
 
 
 def test_models_that_cannot_be_pickled_are_trained_again(watch):
@@ -599,6 +691,24 @@ def test_where_all_fail_at_a_higher_rung_the_best_of_the_lower_one_is_kept():
         search.fit(X, y)
     assert search.best_resource_ == 1
     assert search.cv_results_["rank_test_score"][search.best_index_] == 1
+
+
+def test_a_search_that_goes_on_has_the_same_best_of_all_rows(tmp_path):
+    def interrupt(progress):
+        if progress.n_done == 12:
+            raise KeyboardInterrupt
+
+    settings = dict(checkpoint=tmp_path / "search.jsonl")
+    stopped = hyperband(Peaking(), callbacks=interrupt, **settings)
+    with pytest.raises(KeyboardInterrupt):
+        stopped.fit(X, y)
+    rows = table(stopped)
+    assert stopped.best_score_ == rows["mean_test_score"].max()
+    resumed = hyperband(Peaking(), **settings).fit(X, y)
+    whole = hyperband(Peaking()).fit(X, y)
+    assert_equal_tables(resumed, whole)
+    assert resumed.best_index_ == whole.best_index_
+    assert resumed.best_resource_ == resumed.best_estimator_.units_ == 3
 
 
 def test_ctrl_c_keeps_the_rungs_that_are_done():
@@ -791,7 +901,7 @@ def test_a_resource_of_ones_own():
         cv=2, strategy="sha", random_state=0,
     ).fit(REAL, Y)  # fmt: skip
     assert search.resource_info_["kind"] == "sweeps"
-    assert search.best_resource_ == 27
+    assert search.cv_results_["n_resources"].max() == 27
 
 
 # ---- bad input: before the first fit

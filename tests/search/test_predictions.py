@@ -184,18 +184,23 @@ def test_a_candidate_that_is_raced_out_has_no_predictions():
     assert list(search.predictions_) == complete.tolist()
 
 
-def test_a_search_in_rungs_keeps_those_of_full_models():
+@pytest.mark.parametrize(
+    "resource, most, is_every_row",
+    [("n_estimators", 9, True), ("n_samples", 27, False)],
+)
+def test_a_search_in_rungs_keeps_those_that_may_be_best(resource, most, is_every_row):
     search = HyperbandSearchCV(
-        RandomForestClassifier(random_state=0),
+        RandomForestClassifier(n_estimators=3, random_state=0),
         {"max_depth": (1, 8)},
-        max_resource=9,
-        min_resource=1,
+        resource=resource,
+        max_resource=most,
+        min_resource=most // 3,
         cv=3,
         random_state=0,
         store_predictions=True,
     ).fit(X, names)
-    at_top = np.flatnonzero(search.cv_results_["n_resources"] == 9)
-    assert list(search.predictions_) == at_top.tolist()
+    may_be_best = search.cv_results_["n_resources"] >= (0 if is_every_row else most)
+    assert list(search.predictions_) == np.flatnonzero(may_be_best).tolist()
     assert search.best_index_ in search.predictions_
 
 

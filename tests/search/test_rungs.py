@@ -164,4 +164,4 @@ def test_the_first_sweep_may_have_other_brackets():
     frame = plan.frame()
     assert frame["sweep"].tolist() == [0, 0, 0, 1, 1, 2, 2]
     assert frame["share"].sum() == pytest.approx(1)
-    assert (plan.has_rungs, plan.has_full_place) == (True, True)
+    assert (plan.has_rungs, plan.begins_with(9)) == (True, True)
