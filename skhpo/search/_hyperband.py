@@ -213,7 +213,8 @@ class HyperbandSearchCV(SequentialSearchCV):
     max_time : float or None, default=None
         Seconds after which no new training is started and no result awaited; the refit
         is not included. With a limit the estimator's own setting comes first. Where
-        rows are the resource, a candidate is trained on all of them before each bracket.
+        rows are the resource, a candidate is trained on all of them before each
+        bracket.
 
     fit_timeout : float or None, default=None
         Seconds that the fit of one fold may take, with its scoring. A fit that takes
@@ -261,10 +262,11 @@ class HyperbandSearchCV(SequentialSearchCV):
 
     default_score_ : float
         Mean cross-validated score of the estimator's own setting, trained to its own
-        number of units (``max_resource`` at most); nan where it failed. Within the space it is a row of ``cv_results_``. Outside of it
-        it is fitted and scored once, on the same folds, and counts in no table and no
-        budget. Not there where it was not evaluated: ``optimizer="random"``
-        and ``"sobol"`` add nothing of their own.
+        number of units (``max_resource`` at most); nan where it failed. Within the
+        space it is a row of ``cv_results_``. Outside of it it is fitted and scored
+        once, on the same folds, and counts in no table and no budget. Not there where
+        it was not evaluated: ``optimizer="random"`` and ``"sobol"`` add nothing of
+        their own.
 
     predictions_ : Predictions
         Out-of-fold predictions: ``predictions_[index]`` are those of the candidate in
