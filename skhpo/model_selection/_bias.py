@@ -37,7 +37,8 @@ slope of the folds k > 0 on fold 0, where both are known: dropping candidates by
 score on fold 0 does not bias it. All candidates have fold 0, so its deviations r_i from
 their mean are drawn: those that complete the race are too much alike to tell V.
 Candidates that are alike err alike: they get one r_i per group of neighbors on fold 0,
-sqrt(C) groups. The estimates are, with completed scores s* and c* of the complete candidates,
+sqrt(C) groups. The estimates are, with completed scores s* and c* of the complete
+candidates,
 
     Tibshirani: mean over draws and k of max_c s*_kc - s_kc*                       (6)
     BBC:        bias from (2), plus what (6) exceeds (3) of complete candidates    (7)
