@@ -653,11 +653,7 @@ def test_a_repetition_has_every_estimate(bench, method):
 def test_optimism_is_measured_with_every_rule_of_racing(bench):
     _optimism = bench("bench_optimism")
     rules = [_optimism.racing_of(m) for m in ("gp", "racing", "gp-racing", "gp-paired")]
-    assert rules == [None, "forgiving", "forgiving", _optimism.paired]
-    b = np.array([0.5, 0.6, 0.7])  # standard deviation .1
-    assert _optimism.paired(np.array([0.39]), b)
-    assert not _optimism.paired(np.array([0.41]), b)
-    assert _optimism.paired(np.array([0.42, 0.52]), b)
+    assert rules == [None, "forgiving", "forgiving", "paired"]
 
 
 def test_noise_has_as_many_rows_of_each_class(bench):
