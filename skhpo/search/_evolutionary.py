@@ -21,7 +21,6 @@ from skhpo.optimizers import (
 )
 from skhpo.schedulers import Fifo
 from skhpo.search._base import SequentialSearchCV
-from skhpo.search._budget import BudgetUsed
 from skhpo.search._generations import generation_columns, history
 from skhpo.search._optimizers import make_chain
 
@@ -91,15 +90,20 @@ class EvolutionarySearchCV(SequentialSearchCV):
     population_size : int or "auto", default="auto"
         Settings that live at a time; of differential evolution at the start, it shrinks
         to 5. More explore, fewer exploit. "auto" goes by the space and ``n_iter``.
-        Where the price of a fit can be told from the parameters (rounds, trees, leaves,
-        epochs, hidden sizes) and spans more than a factor of five, the first population
-        is the cheaper half of twice as many settings, the cheapest first.
 
     surrogate : "auto" or None, default="auto"
         "auto": of several offspring a kernel ridge regression on the scores so far
-        picks the one to be evaluated, in ``"de"`` and ``"ga"``. Where prices are known
-        it prefers cheap ones, less and less so as ``n_iter`` is used up. None: the
-        plain algorithm.
+        picks the one to be evaluated, in ``"de"`` and ``"ga"``. None: the plain
+        algorithm.
+
+    price : "auto" or None, default="auto"
+        "auto": cheap settings first, where the work of a fit can be guessed from its
+        parameters (rounds, trees, leaves, epochs, hidden sizes) and spans more than a
+        factor of five. The first population is the cheaper half of twice as many
+        settings, the cheapest first, and the surrogate prefers cheap offspring, less
+        and less so as ``n_iter`` is used up. No clock is read. ``"cmaes"`` minds no
+        price. None: all settings count as equally dear, which finds more with the same
+        number of candidates, and less in the same time.
 
     tournament_size : int or "auto", default="auto"
         A parent is the best of so many random members, in ``"ga"`` and
@@ -417,6 +421,7 @@ class EvolutionarySearchCV(SequentialSearchCV):
             Interval(Integral, _LEAST_POPULATION, None, closed="left"),
         ],
         "surrogate": [StrOptions({"auto"}), None],
+        "price": [StrOptions({"auto"}), None],
         "tournament_size": [
             StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),
@@ -434,6 +439,7 @@ class EvolutionarySearchCV(SequentialSearchCV):
         algorithm="auto",
         population_size="auto",
         surrogate="auto",
+        price="auto",
         tournament_size="auto",
         crossover_rate=0.5,
         mutation_rate="auto",
@@ -490,6 +496,7 @@ class EvolutionarySearchCV(SequentialSearchCV):
         self.algorithm = algorithm
         self.population_size = population_size
         self.surrogate = surrogate
+        self.price = price
         self.tournament_size = tournament_size
         self.crossover_rate = crossover_rate
         self.mutation_rate = mutation_rate
@@ -536,7 +543,7 @@ class EvolutionarySearchCV(SequentialSearchCV):
 
     # ---- assemble
 
-    def make_optimizer(self, space, given, streams, budget=None):
+    def make_optimizer(self, space, given, streams, prior_cost=None):
         """Return what proposes settings."""
         rng = streams.generator("optimizer")
         if self.algorithm_ == "grid":
@@ -548,7 +555,7 @@ class EvolutionarySearchCV(SequentialSearchCV):
             given,
             estimator=self.estimator,
             n_starts=initial_design_size(space, self.n_iter or 100),
-            make_model=lambda: self._evolution(space, budget, rng),
+            make_model=lambda: self._evolution(space, prior_cost, rng),
             rng=rng,
         )
 
@@ -556,11 +563,9 @@ class EvolutionarySearchCV(SequentialSearchCV):
         return self.algorithm_ != "grid"
 
     def _budget(self, task, archive):
-        return BudgetUsed(
-            self.max_time, self.n_iter, archive, prior_cost=self._prior_cost(task)
-        )
+        return None if self.price is None else self._prior_cost(task)
 
-    def _evolution(self, space, budget, rng):
+    def _evolution(self, space, prior_cost, rng):
         """Return the algorithm with those of the parameters that it has."""
         own = {
             name: getattr(self, name)
@@ -570,7 +575,7 @@ class EvolutionarySearchCV(SequentialSearchCV):
         if self.algorithm_ == "ga" and self.tournament_size == "auto":
             del own["tournament_size"]
         if self.algorithm_ != "cmaes":
-            own["prior_cost"] = getattr(budget, "prior_cost", None)
+            own["prior_cost"] = prior_cost
         return _ALGORITHMS[self.algorithm_](
             space,
             n_iter=self.n_iter,

@@ -161,6 +161,16 @@ def test_the_own_setting_comes_first_and_then_cheap_ones(price):
     assert total_work(priced) < 0.8 * total_work(free)
 
 
+@pytest.mark.parametrize("algorithm", ["de", "ga", "regularized"])
+def test_an_evolution_begins_cheap_unless_its_price_is_none(algorithm):
+    settings = dict(n_iter=8, population_size=7, algorithm=algorithm, n_points=1)
+    priced, free = (
+        forest_search(EvolutionarySearchCV, price=p, **settings) for p in ("auto", None)
+    )
+    assert total_work(priced) < 0.8 * total_work(free)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("door", [BayesSearchCV, EvolutionarySearchCV])
 def test_guesses_give_one_table_for_any_number_of_workers_and_after_a_resume(
     door, tmp_path
