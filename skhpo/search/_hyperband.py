@@ -213,8 +213,7 @@ class HyperbandSearchCV(SequentialSearchCV):
     max_time : float or None, default=None
         Seconds after which no new training is started and no result awaited; the refit
         is not included. With a limit the estimator's own setting comes first. Where
-        rows are the resource, a candidate is trained on all of them before each
-        bracket.
+        rows are the resource, a candidate has all of them before each bracket.
 
     fit_timeout : float or None, default=None
         Seconds that the fit of one fold may take, with its scoring. A fit that takes
