@@ -67,8 +67,8 @@ class AsynchronousHalving(ContinuingScheduler):
         self.bracket = bracket
         n = n_iterations * bracket.n_candidates[0]
         self._places = places_of(bracket.resources[0], n, beside, beside_first)
-        above = (*bracket.n_candidates[1:], 0)
-        self._rungs = [_AsynchronousRung(n_iterations * n) for n in above]
+        places = tuple(n_iterations * n for n in bracket.n_candidates)
+        self._rungs = EagerRungs(Bracket(bracket.resources, places, bracket.factor))
 
     def next_jobs(self, n: int, propose: Propose) -> list[Job]:
         """Return up to ``n`` jobs; fewer = ask again, or wait for results."""
@@ -83,40 +83,72 @@ class AsynchronousHalving(ContinuingScheduler):
         self._landed(trial)
         if trial.job.labels["bracket"]:  # trained in full at once
             return
-        rung = self._rungs[trial.job.labels["rung"]]
-        rung.n_in_flight -= 1
         self._waiting.add(trial.id)
-        self._waiting -= {fallen.id for fallen in rung.add(trial)}
+        self._waiting -= {fallen.id for fallen in self._rungs.observe(trial)}
 
     def _promotions(self, n: int) -> list[Job]:
         jobs: list[Job] = []
-        while len(jobs) < n and (found := self._promotable()):
+        is_full = all(places.labels["bracket"] for places in self._places)
+        while len(jobs) < n and (found := self._rungs.promotion(is_full)):
             number, trial = found
-            self._rungs[number].promote_first()
-            jobs.append(self._job_at(number + 1, trial))
+            labels = {"sweep": 0, "bracket": 0, "rung": number}
+            resource = self.bracket.resources[number]
+            jobs.append(self._continue(trial, resource, **labels))
         return jobs
 
-    def _promotable(self) -> tuple[int, Any] | None:
+    def _new_candidates(self, n: int, propose: Propose) -> list[Job]:
+        jobs = self._fill(self._places, n, propose)
+        for job in jobs:
+            if not job.labels["bracket"]:
+                self._rungs.start()
+        return jobs
+
+
+class EagerRungs:
+    """The rungs of a bracket that promote without waiting."""
+
+    def __init__(self, bracket: Bracket):
+        self.bracket = bracket
+        above = (*bracket.n_candidates[1:], 0)
+        self._rungs = [_AsynchronousRung(n) for n in above]
+
+    @property
+    def n_in_flight(self) -> int:
+        """Trials that are not committed."""
+        return sum(rung.n_in_flight for rung in self._rungs)
+
+    def start(self) -> None:
+        """A new candidate is in flight."""
+        self._rungs[0].n_in_flight += 1
+
+    def observe(self, trial: Any) -> list[Any]:
+        """Take in a trial; return those that cannot be promoted any more."""
+        rung = self._rungs[trial.job.labels["rung"]]
+        rung.n_in_flight -= 1
+        return rung.add(trial)
+
+    def promotion(self, is_full: bool) -> tuple[int, Any] | None:
+        """Promote a trial and return (its new rung, it), or None.
+
+        ``is_full``: no more candidates will enter the first rung.
+        """
+        found = self.promotable(is_full)
+        if found is None:
+            return None
+        number, trial = found
+        self._rungs[number].promote_first()
+        self._rungs[number + 1].n_in_flight += 1
+        return number + 1, trial
+
+    def promotable(self, is_full: bool) -> tuple[int, Any] | None:
         """(rung, trial) to promote: of the highest rung that has one."""
-        found = None
-        # whether the rung can get no more trials
-        is_final = all(places.labels["bracket"] for places in self._places)
+        found, is_final = None, is_full  # whether the rung can get no more trials
         for number, rung in enumerate(self._rungs):
             is_final = is_final and rung.n_in_flight == 0
             trial = rung.promotable(self.bracket.factor, is_final)
             if trial is not None:
                 found, is_final = (number, trial), False
         return found
-
-    def _job_at(self, number: int, trial: Any) -> Job:
-        self._rungs[number].n_in_flight += 1
-        labels = {"sweep": 0, "bracket": 0, "rung": number}
-        return self._continue(trial, self.bracket.resources[number], **labels)
-
-    def _new_candidates(self, n: int, propose: Propose) -> list[Job]:
-        jobs = self._fill(self._places, n, propose)
-        self._rungs[0].n_in_flight += sum(not job.labels["bracket"] for job in jobs)
-        return jobs
 
 
 class _AsynchronousRung(Rung):

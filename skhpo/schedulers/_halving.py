@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from skhpo._types import Job, Propose
+from skhpo.schedulers._asha import EagerRungs
 from skhpo.schedulers._base import ContinuingScheduler, Places, Rung
 from skhpo.schedulers._brackets import Bracket
 
@@ -41,6 +42,10 @@ class SuccessiveHalving(ContinuingScheduler):
     early : int, default=None
         A candidate of the bracket that begins with so many units comes before each of
         the other brackets: for a search that may end at any time. None = none does.
+    waits : bool, default=True
+        Whether a rung promotes when all of its trials are there. If not, it promotes
+        one in ``factor`` as they come: for a search that may end at any time, and whose
+        lower rungs are answers, too.
 
     Notes
     -----
@@ -62,12 +67,14 @@ class SuccessiveHalving(ContinuingScheduler):
         n_iterations: int = 1,
         first: Sequence[Bracket] | None = None,
         early: int | None = None,
+        waits: bool = True,
     ):
         super().__init__(max_resource=max(b.max_resource for b in brackets))
+        kind = _Run if waits else _EagerRun
         sweeps = [brackets if first is None else first, *[brackets] * n_iterations]
         sweeps = sweeps[:n_iterations]
         self._runs = {  # those that are not over
-            (sweep, number): _Run(bracket)
+            (sweep, number): kind(bracket)
             for sweep, its_brackets in enumerate(sweeps)
             for number, bracket in enumerate(its_brackets)
         }
@@ -95,11 +102,12 @@ class SuccessiveHalving(ContinuingScheduler):
 
     def _promotions(self, n: int) -> list[Job]:
         jobs: list[Job] = []
-        for (iteration, number), run in self._runs.items():
-            labels = {"sweep": iteration, "bracket": number, "rung": run.rung}
-            while run.promoted and len(jobs) < n:
-                trial = run.promoted.popleft()
-                jobs.append(self._continue(trial, run.resource, **labels))
+        for (sweep, bracket), run in self._runs.items():
+            while len(jobs) < n and (found := run.promotion()):
+                rung, trial = found
+                labels = {"sweep": sweep, "bracket": bracket, "rung": rung}
+                resource = run.bracket.resources[rung]
+                jobs.append(self._continue(trial, resource, **labels))
         return jobs
 
     def _new_candidates(self, n: int, propose: Propose) -> list[Job]:
@@ -155,10 +163,9 @@ class _Run:
         self.promoted: deque[Any] = deque()
         self._results = Rung(self._capacity)
 
-    @property
-    def resource(self) -> int:
-        """Units of the current rung."""
-        return self.bracket.resources[self.rung]
+    def promotion(self) -> tuple[int, Any] | None:
+        """Return the next trial to continue and its rung; None = there is none."""
+        return (self.rung, self.promoted.popleft()) if self.promoted else None
 
     @property
     def is_over(self) -> bool:
@@ -207,3 +214,39 @@ class _Run:
         """Places at the rung above the current one."""
         above = self.bracket.n_candidates[self.rung + 1 : self.rung + 2]
         return above[0] if above else 0
+
+
+class _EagerRun:
+    """Where a bracket stands that promotes without waiting."""
+
+    def __init__(self, bracket: Bracket):
+        self.bracket = bracket
+        self.n_places = bracket.n_candidates[0]
+        self._rungs = EagerRungs(bracket)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is in flight, and nothing will be."""
+        is_full = self.n_places == 0
+        return is_full and not self._rungs.n_in_flight and not self._next()
+
+    def _next(self) -> tuple[int, Any] | None:
+        return self._rungs.promotable(self.n_places == 0)
+
+    def promotion(self) -> tuple[int, Any] | None:
+        """Return the next trial to continue and its rung; None = there is none."""
+        return self._rungs.promotion(self.n_places == 0)
+
+    def start(self) -> None:
+        """A new candidate is in flight."""
+        self.n_places -= 1
+        self._rungs.start()
+
+    def start_no_more(self) -> list[Any]:
+        """There are no new candidates; what waits may still be promoted."""
+        self.n_places = 0
+        return []
+
+    def observe(self, trial: Any) -> list[Any]:
+        """Take in a trial; return those that will not go on."""
+        return self._rungs.observe(trial)

@@ -622,9 +622,10 @@ class HyperbandSearchCV(SequentialSearchCV):
 
     def _scheduler(self, task):
         plan = task.plan
+        is_eager = plan.early is not None and task.training.every_row
         if self.strategy in ("hyperband", "sha"):
             return SuccessiveHalving(
-                plan.brackets, plan.n_sweeps, plan.first, plan.early
+                plan.brackets, plan.n_sweeps, plan.first, plan.early, waits=not is_eager
             )
         bracket, *beside = plan.first
         kind = AsynchronousHalving if self.strategy == "asha" else MedianStopping

@@ -149,7 +149,7 @@ def test_the_account_of_models_is_what_a_look_at_all_trials_finds(seed):
     def observe_and_look(trial):
         observe(trial)
         waiting = set()
-        for rung in scheduler._rungs:
+        for rung in scheduler._rungs._rungs:
             left = [t.id for t in rung.best if t.id not in scheduler._promoted]
             waiting.update(left[: rung.capacity - rung.n_promoted])
         looked.append(waiting | scheduler._in_use)

@@ -64,6 +64,11 @@ class TestHyperbandInFullFirst(SchedulerContract):
         return SuccessiveHalving(self.brackets, early=27)
 
 
+class TestHyperbandThatDoesNotWait(TestHyperbandInFullFirst):
+    def make(self):
+        return SuccessiveHalving(self.brackets, early=1, waits=False)
+
+
 class TestAsynchronousHalvingWithOneInFull(SchedulerContract):
     bracket, full = with_place([halving_bracket(1, 27, 3)], 27)
     max_resource = 27

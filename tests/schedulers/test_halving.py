@@ -317,3 +317,29 @@ def test_wherever_time_ends_something_is_trained_in_full(n_commits):
 def test_the_first_time_may_have_other_brackets():
     scheduler = SuccessiveHalving([NINE], 2, first=[NINE.resized(3)])
     assert len(starts(scheduler)) == 3 + 9
+
+
+@pytest.mark.parametrize("fails", [0.0, 0.3])
+def test_a_rung_that_does_not_wait_trains_the_same_plan_and_goes_up_early(fails):
+    brackets = hyperband_brackets(1, 27, 3)
+    searches = [
+        SimulatedSearch(SuccessiveHalving(brackets, waits=waits), fails=fails)
+        for waits in (True, False)
+    ]
+    for search in searches:
+        search.run()
+        assert search.scheduler.may_continue() == set()
+    waiting, eager = ([t.job.resource for t in s.trials] for s in searches)
+    assert waiting.index(3) >= 27 > eager.index(3)
+    assert max(eager) == 27
+    if not fails:
+        assert sorted(eager) == sorted(waiting)
+
+
+def test_a_space_that_ends_early_ends_a_search_that_does_not_wait():
+    scheduler = SuccessiveHalving(hyperband_brackets(1, 27, 3), waits=False)
+    search = SimulatedSearch(scheduler, size=5)
+    search.run()
+    resources = [t.job.resource for t in search.trials]
+    assert resources.count(1) == 5 and max(resources) == 27
+    assert scheduler.may_continue() == set()

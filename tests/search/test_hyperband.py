@@ -740,6 +740,19 @@ def test_the_end_of_time_keeps_results_and_refits():
     assert done["units"].sum() < done["planned_units"].sum()
 
 
+def test_with_a_limit_of_time_rungs_do_not_wait():
+    def rows_of(**parameters):
+        rows = table(hyperband(max_resource=27, **parameters).fit(X, y))
+        return rows, rows["n_resources"].value_counts().to_dict()
+
+    plain, counts = rows_of()
+    limited, limited_counts = rows_of(max_time=600.0)
+    assert counts == limited_counts
+    first = [rows.index[rows["parent"] >= 0][0] for rows in (plain, limited)]
+    assert first[0] >= 27 > 9 > first[1]
+    assert limited["n_resources"][0] == 27  # the estimator's own setting
+
+
 def test_stopping_rules_compare_what_was_trained_alike():
     search = hyperband(stop=TargetReached(0.8)).fit(X, y)
     assert search.stop_reason_.startswith("target_reached")
