@@ -117,6 +117,11 @@ class EagerRungs:
         """Trials that are not committed."""
         return sum(rung.n_in_flight for rung in self._rungs)
 
+    @property
+    def left(self) -> set[int]:
+        """The trials that wait for a promotion."""
+        return {trial.id for rung in self._rungs for trial in rung.waiting}
+
     def start(self) -> None:
         """A new candidate is in flight."""
         self._rungs[0].n_in_flight += 1
@@ -158,24 +163,24 @@ class _AsynchronousRung(Rung):
         super().__init__(capacity)
         self.n_in_flight = 0
         self.n_promoted = 0
-        self._waiting: list[Any] = []  # those of the best that were not promoted yet
+        self.waiting: list[Any] = []  # those of the best that were not promoted yet
 
     def add(self, trial: Any) -> list[Any]:
         """Take in a committed trial; return those that cannot be promoted any more."""
         if trial in super().add(trial):
             return [trial]
-        return insert(self._waiting, trial, self.capacity - self.n_promoted)
+        return insert(self.waiting, trial, self.capacity - self.n_promoted)
 
     def promotable(self, factor: int, is_final: bool) -> Any:
         """The best trial to promote now, or None."""
         n = max(self.n_observed // factor, int(is_final))
         n = min(n, self.capacity)
-        if self.n_promoted >= n or not self._waiting:
+        if self.n_promoted >= n or not self.waiting:
             return None
-        first = self._waiting[0]
+        first = self.waiting[0]
         return first if order(first) <= order(self.best[:n][-1]) else None
 
     def promote_first(self) -> None:
         """The first that waits is promoted."""
         self.n_promoted += 1
-        del self._waiting[0]
+        del self.waiting[0]

@@ -125,6 +125,9 @@ class SuccessiveHalving(ContinuingScheduler):
         self._forget_finished()
 
     def _forget_finished(self) -> None:
+        for run in self._runs.values():
+            if run.is_over:
+                self._waiting -= run.left
         self._runs = {key: run for key, run in self._runs.items() if not run.is_over}
 
 
@@ -171,6 +174,11 @@ class _Run:
     def is_over(self) -> bool:
         """Whether the last rung is closed."""
         return self.rung == len(self.bracket.resources)
+
+    @property
+    def left(self) -> set[int]:
+        """The trials that could still be promoted when the bracket is over."""
+        return set()
 
     def start(self) -> None:
         """A new candidate is in flight."""
@@ -227,11 +235,13 @@ class _EagerRun:
     @property
     def is_over(self) -> bool:
         """Whether nothing is in flight, and nothing will be."""
-        is_full = self.n_places == 0
-        return is_full and not self._rungs.n_in_flight and not self._next()
+        is_idle = self.n_places == self._rungs.n_in_flight == 0
+        return is_idle and self._rungs.promotable(is_full=True) is None
 
-    def _next(self) -> tuple[int, Any] | None:
-        return self._rungs.promotable(self.n_places == 0)
+    @property
+    def left(self) -> set[int]:
+        """The trials that could still be promoted when the bracket is over."""
+        return self._rungs.left
 
     def promotion(self) -> tuple[int, Any] | None:
         """Return the next trial to continue and its rung; None = there is none."""
