@@ -359,10 +359,9 @@ class HyperbandSearchCV(SequentialSearchCV):
 
     Continuing saves less than one might think: a sixth of the units at ``factor=3``,
     against training each rung from the start. What saves most is that few candidates
-    are trained in full. Each call has a price of its own, which low rungs feel most:
-    where a fit of few rounds takes nearly as long as one of three times as many, which
-    a table of some hundred rows with text and missing values does, set
-    ``min_resource`` to a ninth of ``max_resource``.
+    are trained in full. Each call has a price of its own, which low rungs feel most.
+    Where a full fit takes less than a second, ``BayesSearchCV(max_time=...)`` finds
+    more in the same CPU seconds (doc/decisions/0027).
     ``partial_fit`` takes one to three times as long as an epoch inside of ``fit`` where
     epochs take milliseconds: on small data ``resource="max_iter"`` (in a pipeline with
     its prefix), which trains linear models and networks by ``fit`` at each rung, may be
