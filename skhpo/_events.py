@@ -205,6 +205,7 @@ EVENTS = {
         "search": _TEXT,
         "n_splits": _int(1, _MOST),
         "racing": _one_of(True, False),
+        "every_row": _one_of(True, False),
         "error_score": Field(
             "a number or 'raise'", lambda v: v == "raise" or _is_score(v)
         ),

@@ -27,6 +27,7 @@ HEADER = {
     "search": "BayesSearchCV",
     "n_splits": 1,
     "racing": False,
+    "every_row": False,
     "error_score": np.nan,
     "objective": None,
     "refit": None,

@@ -756,8 +756,7 @@ class SequentialSearchCV(BaseSearchCV):
         try:
             if not dispatcher.shares_memory:
                 check_values(_choices_by_name(task.space))
-            is_raced = task.race is not None
-            task.session.begin(task.journal, self.n_points_, is_raced)
+            task.session.begin(task.journal, self.n_points_, archive)
             yield evaluator
             kill = self.stop_reason_ == MAX_TIME and evaluator.n_outstanding > 0
         finally:

@@ -160,11 +160,15 @@ class Session:
                 "path to start anew."
             ) from error
 
-    def begin(self, journal, n_points, is_raced):
+    def begin(self, journal, n_points, archive):
         """Write who this is, where nothing is written yet."""
         parts = {name: list(part) for name, part in self.fingerprint.items()}
         header = {"versions": _versions(), "fingerprint": parts, **self.facts}
-        journal.begin({**header, "racing": is_raced}, n_points)
+        header |= {
+            "racing": archive.race is not None,
+            "every_row": archive.every_row,
+        }
+        journal.begin(header, n_points)
 
 
 class NoSession:
@@ -172,7 +176,7 @@ class NoSession:
 
     models = None
 
-    def begin(self, journal, n_points, is_raced):
+    def begin(self, journal, n_points, archive):
         """Write nothing."""
 
     def seed(self, drawn):
@@ -538,7 +542,9 @@ def _archive_of(record):
     header = record.header
     n_splits = header["n_splits"]
     race = object() if header["racing"] else None
-    archive = Archive(n_splits, None, header["error_score"], race)
+    archive = Archive(
+        n_splits, None, header["error_score"], race, every_row=header["every_row"]
+    )
     archive.trials = [
         Trial(number, _job_of(event), number, event["params"])
         for number, event in enumerate(record.asked)

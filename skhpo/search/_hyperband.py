@@ -399,8 +399,8 @@ class HyperbandSearchCV(SequentialSearchCV):
     4        1             1           27     54
     5        2             3           27    243
     >>> search = search.fit(X, y)
-    >>> search.best_resource_, len(search.best_estimator_.estimators_)
-    (27, 27)
+    >>> search.best_resource_ == len(search.best_estimator_.estimators_)
+    True
     >>> bool(search.best_score_ > 0.93)
     True
     """

@@ -14,14 +14,14 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from skhpo import BayesSearchCV, EvolutionarySearchCV, NoImprovement, PBTSearchCV
+from skhpo import BayesSearchCV, EvolutionarySearchCV, NoImprovement
 from skhpo.optimizers import RandomDesign, TPEOptimizer
 
 from .doors import (
-    InOneGo,
     assert_same_table,
     n_rows,
     one_door,
+    one_step,
     plain_doors,
     statuses,
     told_scores,
@@ -257,9 +257,7 @@ def test_racing_by_itself_is_the_default(search):
 
 
 def test_searches_in_rungs_and_populations_say_nothing_of_races():
-    search = PBTSearchCV(
-        Toy(), {"a": (0.0, 1.0)}, resource=InOneGo(), population_size=4, random_state=0
-    ).fit(X, y)
+    search = one_step(Toy(), {"a": (0.0, 1.0)}, n_iter=4, random_state=0).fit(X, y)
     assert not hasattr(search, "racing_")
 
 
