@@ -231,7 +231,12 @@ def test_the_global_random_state_is_left_alone(door):
 
 @pytest.mark.parametrize(
     "name, n_jobs",
-    [(None, 1), ("threading", 2), ("loky", 2), ("multiprocessing", 2)],
+    [
+        (None, 1),
+        ("threading", 2),
+        ("loky", 2),
+        pytest.param("multiprocessing", 2, marks=pytest.mark.slow),
+    ],
 )
 @every_door
 def test_an_asynchronous_search_runs_to_its_end(door, name, n_jobs):

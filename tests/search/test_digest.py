@@ -179,6 +179,7 @@ def printed(seed):
     return run.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_strange_values_have_the_same_hash_in_every_process():
     first = printed("1")
     assert len(first) == len(strange_values())

@@ -189,6 +189,7 @@ def test_the_surrogate_can_be_switched_off(algorithm, surrogate):
     assert (settings_of(fitted) == settings_of(other)) == (surrogate is None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "parameters",
     [

@@ -432,6 +432,7 @@ def test_where_models_are_kept_changes_nothing(estimator, space):
     assert kept[0].plan_["units"].sum() < kept[2].plan_["units"].sum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["sha", "asha", "median"])
 def test_where_models_are_kept_changes_no_candidate(strategy):
     space = {"alpha": (1e-6, 1e0, "log-uniform")}
@@ -523,6 +524,7 @@ def test_continuing_saves_a_sixth_of_the_units_at_81(watch):
     assert refitted / continued >= 1.19
 
 
+@pytest.mark.slow
 def test_the_plan_of_all_strategies_is_never_exceeded():
     for strategy in ("hyperband", "sha", "asha", "median"):
         search = hyperband(strategy=strategy, n_iterations=2, n_candidates=7).fit(X, y)
@@ -613,6 +615,7 @@ def test_where_rows_are_the_resource_the_refit_has_all_of_them():
 # ---- states
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["memory", "disk"])
 @pytest.mark.parametrize(
     "backend", ["loky", "threading", "multiprocessing", "unknown to us"]

@@ -586,6 +586,7 @@ def test_a_step_before_is_fixed_and_goes_along_with_the_model():
     assert search.best_estimator_[1].n_components_ == n
 
 
+@pytest.mark.slow
 def test_conditions_and_choices_change_on_the_way():
     space = {
         "penalty": ["l2", "elasticnet"],

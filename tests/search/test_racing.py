@@ -555,7 +555,12 @@ def test_a_value_listed_twice_shares_the_fate_of_the_first(door):
 @has_callbacks
 @pytest.mark.parametrize(
     "name, n_jobs",
-    [(None, 1), ("threading", 4), ("loky", 2), ("multiprocessing", 2)],
+    [
+        (None, 1),
+        ("threading", 4),
+        pytest.param("loky", 2, marks=pytest.mark.slow),
+        pytest.param("multiprocessing", 2, marks=pytest.mark.slow),
+    ],
 )
 @plain_doors
 def test_each_fold_that_begins_ends(door, name, n_jobs):
