@@ -212,6 +212,7 @@ EVENTS = {
         "refit": _or_none(_TEXT),
         "seed": _int(0),
         "is_limited": _optional(_one_of(True, False)),
+        "every_row": _optional(_one_of(True, False)),
     },
     "session": {"pid": _int(0), "host": _TEXT, "time": _AMOUNT},
     "asked": {

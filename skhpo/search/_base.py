@@ -757,7 +757,9 @@ class SequentialSearchCV(BaseSearchCV):
             if not dispatcher.shares_memory:
                 check_values(_choices_by_name(task.space))
             is_raced = task.race is not None
-            task.session.begin(task.journal, self.n_points_, is_raced)
+            task.session.begin(
+                task.journal, self.n_points_, is_raced, archive.every_row
+            )
             yield evaluator
             kill = self.stop_reason_ == MAX_TIME and evaluator.n_outstanding > 0
         finally:

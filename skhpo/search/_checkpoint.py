@@ -160,11 +160,12 @@ class Session:
                 "path to start anew."
             ) from error
 
-    def begin(self, journal, n_points, is_raced):
+    def begin(self, journal, n_points, is_raced, every_row):
         """Write who this is, where nothing is written yet."""
         parts = {name: list(part) for name, part in self.fingerprint.items()}
         header = {"versions": _versions(), "fingerprint": parts, **self.facts}
-        journal.begin({**header, "racing": is_raced}, n_points)
+        own = {"racing": is_raced, "every_row": every_row}
+        journal.begin({**header, **own}, n_points)
 
 
 class NoSession:
@@ -172,7 +173,7 @@ class NoSession:
 
     models = None
 
-    def begin(self, journal, n_points, is_raced):
+    def begin(self, journal, n_points, is_raced, every_row):
         """Write nothing."""
 
     def seed(self, drawn):
@@ -538,7 +539,8 @@ def _archive_of(record):
     header = record.header
     n_splits = header["n_splits"]
     race = object() if header["racing"] else None
-    archive = Archive(n_splits, None, header["error_score"], race)
+    every_row = header.get("every_row", False)
+    archive = Archive(n_splits, None, header["error_score"], race, every_row=every_row)
     archive.trials = [
         Trial(number, _job_of(event), number, event["params"])
         for number, event in enumerate(record.asked)
