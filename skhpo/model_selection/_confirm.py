@@ -68,7 +68,8 @@ def confirm(search, X, y=None, *, top=3, seeds=5, params=None, cv=None, n_jobs=N
     Notes
     -----
     Each fit is a plain one, with the candidate's parameters: also of a search that
-    trained its models in steps.
+    trained its models in steps. Where that counted epochs, or units that are no
+    parameter, models are trained to the estimator's own number of them.
 
     Examples
     --------
