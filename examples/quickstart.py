@@ -1,7 +1,7 @@
 """A first search: which support vector machine reads handwritten digits best?
 
-The same pipeline, the same space and the same number of fits for ``BayesSearchCV`` and
-for scikit-learn's ``RandomizedSearchCV``; then one table of what came out.
+The same pipeline, the same space and the same number of candidates for ``BayesSearchCV``
+and for scikit-learn's ``RandomizedSearchCV``; then one table of what came out.
 
     python examples/quickstart.py
 """
@@ -79,7 +79,10 @@ def measure(search, data):
 
 
 def print_table(rows):
-    print(f"\nThe same {N_ITER} x 5 fits for both:\n")
+    print(
+        f"\n{N_ITER} candidates for both; BayesSearchCV spares those that will not win "
+        "some folds:\n"
+    )
     print("           BayesSearchCV              RandomizedSearchCV")
     print("  seed     CV      test    seconds    CV      test    seconds")
     means = ("mean", *(mean(column) for column in list(zip(*rows, strict=True))[1:]))
