@@ -1,7 +1,7 @@
 """A first search: which support vector machine reads handwritten digits best?
 
-The same pipeline, the same space and the same number of candidates for ``BayesSearchCV``
-and for scikit-learn's ``RandomizedSearchCV``; then one table of what came out.
+The same pipeline, the same space and as many candidates for ``BayesSearchCV`` and for
+scikit-learn's ``RandomizedSearchCV``; then one table of what came out.
 
     python examples/quickstart.py
 """
