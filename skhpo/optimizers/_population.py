@@ -122,7 +122,7 @@ class EvolutionaryOptimizer(BaseOptimizer):
         self._design = LatinDesign(space, block=population_size, rng=rng)
         self._guess = PriorCost(space, prior_cost)
         wide = partial(LatinDesign, space, block=2 * population_size, rng=rng)
-        self._start = CheapStart(self._guess, wide)
+        self._start = CheapStart(self._guess, wide, one_in=2)
         self._screen = None if surrogate is None else Screen(space)
         self._children: dict[bytes, Child] = {}  # asked for and not told yet
         self._n_told = 0

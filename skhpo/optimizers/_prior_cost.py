@@ -52,27 +52,39 @@ class PriorCost:
         low, high = np.quantile(self.log_costs(self.probes), [0.05, 0.95])
         return bool(high - low >= np.log(_LEAST_FACTOR))  # nan is not
 
-    def cheaper_half(self, points: Sequence[Points]) -> list[Points]:
-        """The cheaper half of the points of each branch, the cheapest first."""
+    def cheapest(self, points: Sequence[Points], one_in: int) -> list[Points]:
+        """One in so many of the points of each branch, the cheapest first."""
         costs = self.log_costs(points)
         branches = np.array([self.space.branch_of(point) for point in points])
         kept = []
         for branch in np.unique(branches):
             rows = np.flatnonzero(branches == branch)
             cheapest = rows[np.argsort(costs[rows], kind="stable")]
-            kept += cheapest[: -(-len(rows) // 2)].tolist()
+            kept += cheapest[: -(-len(rows) // one_in)].tolist()
         return [points[i] for i in sorted(kept, key=lambda i: (costs[i], i))]
 
 
 class CheapStart:
-    """The first points of a search: of twice as many of a design the cheaper half.
+    """The first points of a search, the cheapest first.
 
     Where nothing is known of costs, or they hardly differ, there are no such points.
+
+    Parameters
+    ----------
+    prior : PriorCost
+        What is known.
+    design : callable
+        Makes the design that the points come from.
+    one_in : int, default=1
+        So many times as many points are drawn, and the cheapest of them are taken.
     """
 
-    def __init__(self, prior: PriorCost, design: Callable[[], StreamDesign]):
+    def __init__(
+        self, prior: PriorCost, design: Callable[[], StreamDesign], one_in: int = 1
+    ):
         self.prior = prior
         self.design = design
+        self.one_in = one_in
         self._queue: deque[Points] | None = None
 
     def next_point(self, n: int, unseen: Unseen) -> Points | None:
@@ -89,5 +101,6 @@ class CheapStart:
         if not self.prior.counts:
             return []
         design = self.design()
-        drawn = (design.next_point(unseen) for _ in range(2 * n))
-        return self.prior.cheaper_half([p for p in drawn if p is not None])
+        drawn = (design.next_point(unseen) for _ in range(self.one_in * n))
+        points = [point for point in drawn if point is not None]
+        return self.prior.cheapest(points, self.one_in)

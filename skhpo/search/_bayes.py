@@ -131,9 +131,9 @@ class BayesSearchCV(SequentialSearchCV):
         in each alternative of the space (the middle of a range in which its value has
         no place), then a scrambled Sobol design. Where ``price`` counts and can be told
         from the parameters (rounds, trees, leaves, epochs, hidden sizes) and spans more
-        than a factor of five, these are the cheaper half of twice as many Sobol points,
-        the cheapest first. "auto" is the number of dimensions plus one, between 6 and
-        10, and at most a quarter of ``n_iter``.
+        than a factor of five, the cheapest of these points come first. "auto" is the
+        number of dimensions plus one, between 6 and 10, and at most a quarter of
+        ``n_iter``.
 
     initial_params : dict or list of dicts, default=None
         Settings to try first, complete ones: all parameters of the space (of one of the

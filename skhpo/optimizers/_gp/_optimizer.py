@@ -49,8 +49,8 @@ class GaussianProcessOptimizer(ModelBasedOptimizer):
         are.
     prior_cost : callable, default=None
         Params -> a guess at their cost, nan = unknown. Where the guesses differ by more
-        than a factor of five, the initial points are the cheaper half of twice as many
-        Sobol points, the cheapest first.
+        than a factor of five, the cheapest initial points come first, and costs count
+        before any is told.
     rng : numpy.random.Generator
         The only source of randomness.
 
