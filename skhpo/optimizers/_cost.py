@@ -10,12 +10,13 @@ symbol   shape  meaning
 ======== ====== ========================================================================
 c(x)     ()     predicted cost of an evaluation, up to a constant factor
 used     ()     share of the budget that is used up, in [0, 1]
-alpha    ()     1 - used^4
+alpha    ()     (1 - used^4) / 2
 ======== ====== ========================================================================
 
 What is maximised is log acquisition(x) - alpha log c(x): at first the improvement per
-cost, at the end the improvement itself [1]_. Improvement per cost all along would
-stay with cheap, bad models. The fading is late: ``doc/decisions/0007``.
+root of the cost, at the end the improvement itself [1]_. Improvement per cost all along
+would stay with cheap, bad models. The root: ``doc/decisions/0028``; the fading is late:
+``doc/decisions/0007``.
 
 References
 ----------
@@ -38,7 +39,8 @@ from skhpo.surrogates._kernels import Columns
 
 _LEAST_POINTS = 5
 _NEWEST = 200  # points that are learned from
-_LATE = 4  # the weight of costs is .94 at half of the budget, .68 at three quarters
+_FIRST = 0.5  # the weight of costs at first
+_LATE = 4  # .94 of it is left at half of the budget, .68 at three quarters
 _JITTER = 0.1  # standard deviation of log costs that no model has to explain
 _LEAST_SPREAD = 0.5  # standard deviation of log costs below which they do not count
 _GROWTH = 1.25  # points between two fits of the hyperparameters, as a factor
@@ -155,4 +157,4 @@ def per_cost(log_value: Scoring, log_cost: Scoring, used: float) -> Scoring:
 
 def weight(used: float) -> float:
     """Alpha: how much costs count when a share of the budget is used up."""
-    return 1.0 - min(max(used, 0.0), 1.0) ** _LATE
+    return _FIRST * (1.0 - min(max(used, 0.0), 1.0) ** _LATE)

@@ -115,8 +115,8 @@ class BayesSearchCV(SequentialSearchCV):
         optimizers have none.
 
     price : {"auto", "work", "seconds"} or None, default="auto"
-        What a candidate costs. A setting that costs twice as much should promise twice
-        the improvement: strictly so at first, and less and less as ``n_iter`` (or
+        What a candidate costs. A setting that costs four times as much should promise
+        twice the improvement: so at first, and less and less as ``n_iter`` (or
         ``max_time``) is used up. ``"work"`` is read off the fitted models, such as
         their number of nodes (doc/budgets.rst): the same on every machine, and for any
         ``n_jobs``. An estimator of your own tells its work in a method

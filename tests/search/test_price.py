@@ -57,12 +57,12 @@ def total_work(fitted):
 @pytest.mark.parametrize("optimizer", ["gp", "forest"])
 def test_work_is_paid_attention_to_without_being_asked_for(optimizer):
     mindful, plain = (
-        [search(optimizer=optimizer, price=price, random_state=s) for s in (1, 2)]
+        [search(optimizer=optimizer, price=price, random_state=s) for s in range(1, 5)]
         for price in ("auto", None)
     )
     assert sum(map(total_work, mindful)) < 0.7 * sum(map(total_work, plain))
-    for one, other in zip(mindful, plain, strict=True):
-        assert one.best_score_ > other.best_score_ - 2e-3
+    best = [np.mean([one.best_score_ for one in of]) for of in (mindful, plain)]
+    assert best[0] > best[1] - 2e-3
 
 
 def test_all_optimizers_with_a_gain_to_divide_do_so_and_others_do_not():
