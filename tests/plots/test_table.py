@@ -90,12 +90,19 @@ def test_seconds_are_those_of_the_folds_that_ran():
     assert list(read_table(search).seconds) == [6.0, 3.0]
 
 
-def test_leaders_are_complete_trained_furthest_and_the_best_first(hyperband):
+def test_leaders_are_the_best_of_all_rows_that_may_be_the_best(hyperband):
     table = read_table(hyperband)
     rows = leaders(table, 3)
     assert rows[0] == hyperband.best_index_
+    assert list(table.score[rows]) == sorted(table.score, reverse=True)[:3]
+
+
+def test_where_rows_are_the_resource_leaders_are_trained_furthest(rows_hyperband):
+    table = read_table(rows_hyperband)
+    rows = leaders(table, 3)
+    assert rows[0] == rows_hyperband.best_index_
     assert (np.diff(table.score[rows]) <= 0).all()
-    assert (table.resource[rows] == 9).all()
+    assert (table.resource[rows] == 72).all()
 
 
 def test_the_row_of_the_estimators_own_values_is_found(grid, random):

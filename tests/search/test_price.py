@@ -249,25 +249,28 @@ def test_a_price_that_nobody_weighs_is_reported(settings):
 # ---- real models
 
 
-def test_a_boosting_search_does_less_work_for_as_good_a_model():
+@pytest.mark.slow
+def test_boosting_searches_do_less_work_for_as_good_models():
     rng = np.random.default_rng(0)
     rows = rng.random((150, 4))
     target = np.sin(6 * rows[:, 0]) + rows[:, 1] + 0.1 * rng.standard_normal(150)
     model = GradientBoostingRegressor(random_state=0)
     space = {
-        "n_estimators": (5, 60),
-        "max_depth": (1, 6),
+        "n_estimators": (2, 150, "log-uniform"),
+        "max_depth": (1, 8),
         "learning_rate": (0.02, 0.5, "log-uniform"),
     }
     works, best = [], []
     for price in ("auto", None):
-        done = BayesSearchCV(
-            model, space, n_iter=15, cv=2, random_state=0, price=price, refit=False
-        ).fit(rows, target)
-        works.append(total_work(done))
-        best.append(done.best_score_)
+        settings = dict(n_iter=20, cv=2, price=price, refit=False)
+        done = [
+            BayesSearchCV(model, space, random_state=seed, **settings).fit(rows, target)
+            for seed in range(4)
+        ]
+        works.append(sum(map(total_work, done)))
+        best.append(np.mean([one.best_score_ for one in done]))
     assert works[0] < works[1]
-    assert best[0] > best[1] - 0.02
+    assert best[0] > best[1] - 0.005
 
 
 def test_the_first_points_are_those_of_a_search_without_a_price():
