@@ -55,6 +55,7 @@ class TestForestOptimizer(OptimizerContract):
         return ForestOptimizer(space, n_initial=5, n_trees=5, rng=rng)
 
 
+@pytest.mark.slow
 class TestForestOptimizerThatSamples(OptimizerContract):
     def make(self, space, rng):
         return ForestOptimizer(
@@ -89,6 +90,7 @@ class TestRegularizedEvolution(OptimizerContract):
         return RegularizedEvolution(space, n_iter=40, rng=rng)
 
 
+@pytest.mark.slow
 class TestChain(OptimizerContract):
     def make(self, space, rng):
         first = [(x, space.to_params(x)) for x in space.sample(2, rng)]

@@ -144,6 +144,7 @@ def mean_only(mean, sd, best):
     return mean
 
 
+@pytest.mark.slow
 class TestOwnFunction(OptimizerContract):
     def make(self, space, rng):
         return GaussianProcessOptimizer(

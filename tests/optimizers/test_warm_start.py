@@ -101,6 +101,7 @@ class TestWarmStartOfTheSameData(OptimizerContract):
         assert optimizer.ask(1) == []
 
 
+@pytest.mark.slow
 class TestWarmStartOfOtherData(OptimizerContract):
     def make(self, space, rng):
         old = study(space, lambda point: 7.0 + peak(point), n=8)

@@ -1276,7 +1276,18 @@ SCORINGS = {
 }
 
 
-@pytest.mark.parametrize("arguments", SCORINGS.values(), ids=SCORINGS)
+#: Nearly the same as others.
+SELDOM = ("name", "scorer", "several by name", "no refit", "several, no refit")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(one, marks=pytest.mark.slow if name in SELDOM else ())
+        for name, one in SCORINGS.items()
+    ],
+    ids=SCORINGS,
+)
 @every_door
 def test_the_table_is_that_of_grid_search_for_the_same_candidates(door, arguments):
     estimator = DecisionTreeClassifier(random_state=0)
@@ -1695,7 +1706,14 @@ def test_no_temporary_folder_is_left(door, name, how, tmp_path, monkeypatch):
     assert list(tmp_path.glob("skhpo-*")) == []
 
 
-@pytest.mark.parametrize("name, n_jobs", [(None, 1), ("threading", 2), ("loky", 2)])
+@pytest.mark.parametrize(
+    "name, n_jobs",
+    [
+        (None, 1),
+        ("threading", 2),
+        pytest.param("loky", 2, marks=pytest.mark.slow),
+    ],
+)
 @one_door
 def test_the_data_can_be_forgotten_after_the_fit(door, name, n_jobs):
     data = X.copy()

@@ -29,7 +29,15 @@ from .spies import Faulty, Toy, fits, two_scores, watched
 from .test_bad_input import assert_refused
 
 ALGORITHMS = ("de", "ga", "regularized", "cmaes")
-every_algorithm = pytest.mark.parametrize("algorithm", ALGORITHMS)
+#: Those of the other two differ in how they propose settings: the contract of the
+#: optimizers has that.
+every_algorithm = pytest.mark.parametrize(
+    "algorithm",
+    [
+        pytest.param(name, marks=() if name in ("de", "cmaes") else pytest.mark.slow)
+        for name in ALGORITHMS
+    ],
+)
 
 WIDE = {
     "a": (0.0, 1.0),
