@@ -57,9 +57,10 @@ def draw_panel(axis, known, tasks, args):
     if not tasks:
         return
     random = [
-        on_scale([known.curve(t).inner_at(s * known.budget(t)) for s in SHARES], of)
+        on_scale(
+            [known.curve(t).inner_at(s * known.budget(t)) for s in SHARES], scales[t]
+        )
         for t in tasks
-        for of in [scales[t]]
     ]
     axis.plot(SHARES, np.mean(random, axis=0), "k--", label="random search, expected")
     for number, spec in enumerate(args.methods):

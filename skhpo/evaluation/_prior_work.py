@@ -32,6 +32,7 @@ from skhpo.evaluation._work import (
     PER_FIT,
     Size,
     Trees,
+    both,
     catboost,
     class_names,
     gradient,
@@ -270,23 +271,19 @@ def _mlp(setting: Setting, size: Size, columns: int) -> float:
 # ---- the table
 
 
-def _both(*stems: str) -> list[str]:
-    return [stem + kind for stem in stems for kind in ("Classifier", "Regressor")]
-
-
 _PRIORS: dict[str, Prior] = {
     name: prior
     for prior, names in (
-        (_hist, _both("HistGradientBoosting")),
+        (_hist, both("HistGradientBoosting")),
         (_lightgbm, ["LGBMModel"]),
         (_xgboost, ["XGBModel"]),
         (_catboost, ["CatBoost"]),
-        (_gradient, _both("GradientBoosting")),
-        (_forest, [*_both("RandomForest", "ExtraTrees"), "IsolationForest"]),
-        (_tree, _both("DecisionTree", "ExtraTree")),
-        (_bagging, _both("Bagging")),
-        (_sgd, [*_both("SGD", "PassiveAggressive"), "Perceptron", "SGDOneClassSVM"]),
-        (_mlp, _both("MLP")),
+        (_gradient, both("GradientBoosting")),
+        (_forest, [*both("RandomForest", "ExtraTrees"), "IsolationForest"]),
+        (_tree, both("DecisionTree", "ExtraTree")),
+        (_bagging, both("Bagging")),
+        (_sgd, [*both("SGD", "PassiveAggressive"), "Perceptron", "SGDOneClassSVM"]),
+        (_mlp, both("MLP")),
     )
     for name in names
 }

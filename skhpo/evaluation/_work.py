@@ -380,7 +380,7 @@ def _stacking(model: Any, size: Size) -> float:
 # ---- the table
 
 
-def _both(*stems: str) -> list[str]:
+def both(*stems: str) -> list[str]:
     return [stem + kind for stem in stems for kind in ("Classifier", "Regressor")]
 
 
@@ -392,21 +392,21 @@ catboost = Boosting(_catboost_trees, 250e3, 0.0, 1e3, 500.0, 1.0)
 _FORMULAS: dict[str, Formula] = {
     name: formula
     for formula, names in (
-        (hist, _both("HistGradientBoosting")),
+        (hist, both("HistGradientBoosting")),
         (lightgbm, ["LGBMModel"]),
         (xgboost, ["XGBModel"]),
         (catboost, ["CatBoost"]),
-        (_gradient, _both("GradientBoosting")),
-        (_forest, [*_both("RandomForest", "ExtraTrees"), "IsolationForest"]),
-        (_tree, _both("DecisionTree", "ExtraTree")),
-        (sgd, [*_both("SGD", "PassiveAggressive"), "Perceptron", "SGDOneClassSVM"]),
-        (mlp, _both("MLP")),
+        (_gradient, both("GradientBoosting")),
+        (_forest, [*both("RandomForest", "ExtraTrees"), "IsolationForest"]),
+        (_tree, both("DecisionTree", "ExtraTree")),
+        (sgd, [*both("SGD", "PassiveAggressive"), "Perceptron", "SGDOneClassSVM"]),
+        (mlp, both("MLP")),
         (_linear, ["LogisticRegression", "LinearSVC", "LinearSVR", "HuberRegressor"]),
         (_linear, ["PoissonRegressor", "GammaRegressor", "TweedieRegressor"]),
         (_coordinate, ["ElasticNet", "MultiTaskElasticNet"]),  # Lasso is one, too
         (_kernel, ["SVC", "SVR", "NuSVC", "NuSVR", "OneClassSVM"]),
-        (_neighbors, _both("KNeighbors", "RadiusNeighbors")),
-        (_pairs, ["KernelRidge", *_both("GaussianProcess")]),
+        (_neighbors, both("KNeighbors", "RadiusNeighbors")),
+        (_pairs, ["KernelRidge", *both("GaussianProcess")]),
         (_square, ["Ridge", "RidgeClassifier", "LinearRegression", "BayesianRidge"]),
         (_square, ["LinearDiscriminantAnalysis", "QuadraticDiscriminantAnalysis"]),
         (_pass, ["GaussianNB", "MultinomialNB", "BernoulliNB", "ComplementNB"]),
@@ -420,14 +420,14 @@ _FORMULAS: dict[str, Formula] = {
         (_by_columns, ["ColumnTransformer"]),
         (_part("regressor_"), ["TransformedTargetRegressor"]),
         (_part("estimator_"), ["SelectFromModel"]),
-        (_parts, ["OneVsRestClassifier", "OneVsOneClassifier", *_both("AdaBoost")]),
+        (_parts, ["OneVsRestClassifier", "OneVsOneClassifier", *both("AdaBoost")]),
         (
             _parts,
-            [*_both("MultiOutput", "Voting"), "ClassifierChain", "RegressorChain"],
+            [*both("MultiOutput", "Voting"), "ClassifierChain", "RegressorChain"],
         ),
-        (_bagging, _both("Bagging")),
+        (_bagging, both("Bagging")),
         (_calibrated, ["CalibratedClassifierCV"]),
-        (_stacking, _both("Stacking")),
+        (_stacking, both("Stacking")),
     )
     for name in names
 }

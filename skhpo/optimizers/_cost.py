@@ -90,7 +90,7 @@ class CostModel:
         """What is known before anything was evaluated."""
         if not self.guess.counts:
             return None
-        log_costs = self.guess.log_costs(self.guess.probes)
+        log_costs = self.guess.log_costs_of_probes
         scale = float(log_costs.std())
         process = fit_gaussian_process(
             self.space.encode(self.guess.probes),

@@ -45,11 +45,16 @@ class PriorCost:
         return np.array([proposal.point for proposal in design.ask(_N_PROBES)])
 
     @cached_property
+    def log_costs_of_probes(self) -> NDArray[np.float64]:
+        """(k,) what the probes cost; nan = unknown."""
+        return self.log_costs(self.probes)
+
+    @cached_property
     def counts(self) -> bool:
         """Whether all points have a cost, and these differ enough."""
         if self.cost_of is None:
             return False
-        low, high = np.quantile(self.log_costs(self.probes), [0.05, 0.95])
+        low, high = np.quantile(self.log_costs_of_probes, [0.05, 0.95])
         return bool(high - low >= np.log(_LEAST_FACTOR))  # nan is not
 
     def cheapest(self, points: Sequence[Points], one_in: int) -> list[Points]:
